@@ -1,0 +1,34 @@
+"""Errors a user can act on, and the exit codes of the scripts."""
+
+DONE = 0
+LEFT_OUT = 1
+WRONG_USE = 2
+NOTHING_USABLE = 3
+INTERRUPTED = 130
+
+
+class GaitmoodError(Exception):
+    """An error whose message says what was expected, what was found and what to do.
+
+    The scripts print the message without a traceback and leave with ``exit_code``.
+    """
+
+    exit_code = WRONG_USE
+
+
+class NothingUsableError(GaitmoodError):
+    """Nothing is left to work on, for example because no video could be read."""
+
+    exit_code = NOTHING_USABLE
+
+
+class VideoError(GaitmoodError):
+    """One file cannot be used as a walk; the message is the reason, without the file's name."""
+
+
+class LabelError(GaitmoodError):
+    """A label file, or the layout of a labelled folder, cannot be understood."""
+
+
+class BundleError(GaitmoodError):
+    """A model file cannot be used; the message names the file."""
