@@ -32,3 +32,13 @@ class LabelError(GaitmoodError):
 
 class BundleError(GaitmoodError):
     """A model file cannot be used; the message names the file."""
+
+
+class DiskFullError(GaitmoodError):
+    """The disk is full; going on with other walks is of no use."""
+
+
+class InterruptedRunError(GaitmoodError):
+    """The user stopped a run that can be resumed; the message says how."""
+
+    exit_code = INTERRUPTED

@@ -154,7 +154,9 @@ def _open_container(path: Path) -> Any:
         raise VideoError(f"cannot be opened ({error.strerror})") from error
     if not container.streams.video:
         container.close()
-        raise VideoError("holds no picture, only " + (", ".join(s.type for s in container.streams) or "nothing"))
+        raise VideoError(
+            "holds no picture, only " + (", ".join(s.type for s in container.streams) or "nothing")
+        )
     return container
 
 

@@ -1,0 +1,1 @@
+"""From predictions and finished runs to reports and figures: reads, never trains."""

@@ -1,0 +1,38 @@
+"""The flags of test.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TestOptions:
+    """Options of a test; every test writes them to its folder."""
+
+    __test__ = False  # not a test case, whatever pytest thinks of its name
+
+    model: Path | None = None
+    """Model file; by default the newest in saved_models/."""
+    videos: Path | None = None
+    """Folder with the walks to test on; by default videosTest/, with --held-out the folder of the training."""
+    labels: Path | None = None
+    """Label file: a labels.csv or a rating spreadsheet. By default found by looking into the folder."""
+    held_out: bool = False
+    """Score exactly the walks that training kept aside (train.py --hold-out), found by their content."""
+    output: Path | None = None
+    """Folder for the report; by default a new one under runs/."""
+    classes: str | None = None
+    """For a plain Keras file: its classes in the order of its outputs, separated by commas."""
+    rate: float = 15.0
+    """For a plain Keras file: frames per second of its clips."""
+    strict: bool = False
+    """Leave with exit code 1 when files had to be left out."""
+    jobs: int | None = None
+    """Worker processes that read videos; by default one a core."""
+    cache: Path | None = None
+    """Folder for extracted frames; by default the user's cache folder. Kept below 20 GB."""
+    runs: Path = Path("runs")
+    """Where run folders go."""
+    saved_models: Path = Path("saved_models")
+    """Where model files are looked for."""

@@ -1,0 +1,520 @@
+"""From predictions to a report: plain text for the console, JSON, CSV and a picture for the run folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.figures import confusion_png
+from gait import metrics
+from gait.errors import GaitmoodError
+from gait.metrics import HumanAgreement, Scores
+from gait.predictions import Predictions, write_beside
+
+SCHEMA = 1
+FILES = ("report.json", "report.txt", "predictions.csv", "confusion.png")
+WIDTH = 110
+# A longer name stands on a line of its own, so that one file does not push the whole table to the right.
+_NAME_WIDTH = 40
+# Beside names and probabilities a row holds two gaps, and a third before its last word, "right, leak".
+_GAPS_AND_MARK = 17
+# Below this the cluster bootstrap covers visibly less than it claims (see `gait.metrics.interval`).
+_FEW_GROUPS = 10
+_LEAKS_LISTED = 10
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What always answering one class would score here; ``accuracy`` is in [0, 1]."""
+
+    answer: str
+    accuracy: float
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """Scores of a set of labelled walks, their interval and the constant answers they are held against.
+
+    ``interval`` is of the accuracy, 95 %, NaN where it cannot be given; ``resampled`` says in words what it
+    resamples and ``groups`` how many of those there are.
+    """
+
+    walks: int
+    scores: Scores
+    interval: tuple[float, float]
+    groups: int
+    resampled: str
+    baselines: tuple[Baseline, ...]
+
+    @property
+    def strongest(self) -> Baseline:
+        """The best constant answer. It is never below chance: some class has at least 1/K of the walks."""
+        return max(self.baselines, key=lambda b: b.accuracy)
+
+    @property
+    def verdict(self) -> str:
+        """``better`` or ``worse`` than the best constant answer, or ``undecided``, by the interval."""
+        low, high = self.interval
+        if low > self.strongest.accuracy:
+            return "better"
+        return "worse" if high < self.strongest.accuracy else "undecided"
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A finished test, ready to be printed or written; see :func:`make_report` for the parts.
+
+    ``summary`` is None where no walk is labelled; ``without_leaks`` where nothing leaked or nothing else is
+    left.
+    """
+
+    title: str
+    model: str
+    predictions: Predictions
+    left_out: tuple[tuple[str, str], ...]
+    leaked: tuple[bool, ...]
+    human: HumanAgreement | None
+    summary: Summary | None
+    without_leaks: Summary | None
+
+    def text(self) -> str:
+        """Return the report as plain text, the same on a terminal and off it."""
+        sections = [_heading(self), _leaks(self), _walks(self), _left_out(self), *_score_sections(self)]
+        return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+    def to_json(self) -> dict:
+        """Return the report as a dictionary of plain JSON types; a number that cannot be given is None."""
+        return {
+            "schema": SCHEMA,
+            "title": self.title,
+            "model": self.model,
+            "classes": list(self.predictions.classes),
+            "walks": [_walk_to_json(self, i) for i in range(len(self.predictions.names))],
+            "left_out": [{"video": name, "reason": reason} for name, reason in self.left_out],
+            "leaks": [n for n, leak in zip(self.predictions.names, self.leaked, strict=True) if leak],
+            "scores": _summary_to_json(self.summary, self.predictions.classes),
+            "scores_without_leaks": _summary_to_json(self.without_leaks, self.predictions.classes),
+            "human": self.human and {k: _finite(v) for k, v in asdict(self.human).items()},
+        }
+
+
+def make_report(
+    predictions: Predictions,
+    *,
+    title: str,
+    model: str,
+    training_majority: str | None = None,
+    human: HumanAgreement | None = None,
+    left_out: Sequence[tuple[str, str]] = (),
+    leaks: Sequence[str] = (),
+) -> Report:
+    """Score predictions and gather all that a report says.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Walks without a label are listed and not scored.
+    title, model : str
+        What was tested, and the model in a line.
+    training_majority : str or None
+        The class that was most frequent in training, where known.
+    human : HumanAgreement or None
+        How well people agree on these walks, where ratings are known.
+    left_out : sequence of (name, reason)
+        Files that could not be used.
+    leaks : sequence of str
+        Names, as in ``predictions.names``, of the walks that were in training.
+
+    Raises
+    ------
+    ValueError
+        Where ``training_majority`` is no class of the model, or a leak is none of the walks.
+    """
+    if training_majority is not None and training_majority not in predictions.classes:
+        raise ValueError(
+            f"expected one of {predictions.classes} as training majority, got {training_majority!r}"
+        )
+    if unknown := set(leaks) - set(predictions.names):
+        raise ValueError(f"expected leaks to be names of walks, got {sorted(unknown)}")
+    leaked = np.array([name in set(leaks) for name in predictions.names], dtype=bool)
+    labelled = np.array([label is not None for label in predictions.labels], dtype=bool)
+    return Report(
+        title=title,
+        model=model,
+        predictions=predictions,
+        left_out=tuple((name, reason) for name, reason in left_out),
+        leaked=tuple(bool(x) for x in leaked),
+        human=human,
+        summary=_summarise(predictions, labelled, training_majority),
+        without_leaks=_summarise(predictions, labelled & ~leaked, training_majority) if leaks else None,
+    )
+
+
+def write_report(report: Report, folder: str | Path) -> tuple[Path, ...]:
+    """Write report.json, report.txt, predictions.csv and, where anything is scored, confusion.png.
+
+    Returns
+    -------
+    tuple of Path
+        What was written.
+
+    Raises
+    ------
+    GaitmoodError
+        Where one of them is there already (nothing is written then), or the disk refuses.
+    """
+    folder = Path(folder)
+    if there := [name for name in FILES if (folder / name).exists()]:
+        raise GaitmoodError(
+            f"{folder} already holds {', '.join(there)}, which would be overwritten; choose another folder"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise GaitmoodError(f"cannot make the folder {folder}: {e.strerror}; choose another folder") from e
+    report.predictions.save_csv(folder / "predictions.csv")
+    # ASCII escapes keep even a file name that is not UTF-8 readable as JSON.
+    write_beside(
+        folder / "report.json", json.dumps(report.to_json(), indent=1, allow_nan=False).encode() + b"\n"
+    )
+    write_beside(folder / "report.txt", report.text().encode())
+    if report.summary is not None:
+        picture = confusion_png(report.summary.scores.confusion, report.predictions.classes, report.title)
+        write_beside(folder / "confusion.png", picture)
+    return tuple(folder / name for name in FILES if (folder / name).exists())
+
+
+# --- Scoring -----------------------------------------------------------------------------------------------
+
+
+def _summarise(predictions: Predictions, chosen: np.ndarray, training_majority: str | None) -> Summary | None:
+    """Score the walks where ``chosen`` (N,) is true, or return None where there are none."""
+    rows = np.flatnonzero(chosen)
+    if len(rows) == 0:
+        return None
+    classes = predictions.classes
+    labels = np.array([classes.index(predictions.labels[i]) for i in rows])
+    predicted = predictions.probabilities[rows].argmax(axis=1)
+    groups, resampled = _groups(predictions, rows)
+    return Summary(
+        walks=len(rows),
+        scores=metrics.scores(labels, predicted, len(classes)),
+        interval=metrics.interval(labels, predicted, groups),
+        groups=len(set(groups)),
+        resampled=resampled,
+        baselines=_baselines(labels, classes, training_majority),
+    )
+
+
+def _groups(predictions: Predictions, rows: np.ndarray) -> tuple[list[str], str]:
+    """Return what is resampled together, a name a row, and in words: subjects, or videos where unknown."""
+    people = [predictions.subjects[i] for i in rows]
+    known, strangers = len({p for p in people if p is not None}), sum(p is None for p in people)
+    groups = [
+        f"video {predictions.names[i]}" if p is None else f"subject {p}"
+        for i, p in zip(rows, people, strict=True)
+    ]
+    words = []
+    if known:
+        words.append(_count(known, "subject"))
+    if strangers:
+        words.append(f"{_count(strangers, 'video')}, {'their subjects' if known else 'subjects'} unknown")
+    return groups, " and ".join(words)
+
+
+def _baselines(
+    labels: np.ndarray, classes: Sequence[str], training_majority: str | None
+) -> tuple[Baseline, ...]:
+    """Constant answers: the class most frequent in training, where known, and in the test, if better."""
+    test_class, test_accuracy = metrics.majority_accuracy(labels, len(classes))
+    of_test = Baseline(classes[test_class], test_accuracy, "most frequent in this test")
+    if training_majority is None:
+        return (of_test,)
+    known = classes.index(training_majority)
+    _, accuracy = metrics.majority_accuracy(labels, len(classes), known)
+    of_training = Baseline(training_majority, accuracy, "most frequent in training")
+    return (of_training,) if accuracy == test_accuracy else (of_training, of_test)
+
+
+# --- JSON --------------------------------------------------------------------------------------------------
+
+
+def _walk_to_json(report: Report, i: int) -> dict:
+    p = report.predictions
+    predicted = p.classes[p.probabilities[i].argmax()]
+    return {
+        "video": p.names[i],
+        "true": p.labels[i],
+        "predicted": predicted,
+        "right": None if p.labels[i] is None else p.labels[i] == predicted,
+        "leak": report.leaked[i],
+        "subject": p.subjects[i],
+        "clips": int(p.clips[i]),
+        "probabilities": {c: float(x) for c, x in zip(p.classes, p.probabilities[i], strict=True)},
+    }
+
+
+def _summary_to_json(summary: Summary | None, classes: Sequence[str]) -> dict | None:
+    if summary is None:
+        return None
+    s = summary.scores
+    per_class = {
+        c: {
+            "precision": float(s.precision[k]),
+            "recall": float(s.recall[k]),
+            "f_score": float(s.f_score[k]),
+            "support": int(s.support[k]),
+        }
+        for k, c in enumerate(classes)
+    }
+    return {
+        "walks": summary.walks,
+        "accuracy": s.accuracy,
+        "interval": [_finite(x) for x in summary.interval],
+        "interval_level": 0.95,
+        "resampled": summary.resampled,
+        "balanced_accuracy": s.balanced_accuracy,
+        "macro": asdict(s.macro),
+        "weighted": asdict(s.weighted),
+        "per_class": per_class,
+        "confusion": s.confusion.tolist(),
+        "baselines": [asdict(b) for b in summary.baselines],
+        "chance": metrics.chance(len(classes)),
+        "verdict": summary.verdict,
+    }
+
+
+def _finite(x: float) -> float | None:
+    """JSON has no NaN."""
+    return x if math.isfinite(x) else None
+
+
+# --- Text: the sections ------------------------------------------------------------------------------------
+
+
+def _heading(report: Report) -> list[str]:
+    n = len(report.predictions.names)
+    unlabelled = sum(label is None for label in report.predictions.labels)
+    walks = _count(n, "walk")
+    if 0 < unlabelled < n:
+        walks += f", {unlabelled} of them without a label: listed, not scored"
+    return [_printable(report.title), f"model: {_printable(report.model)}", f"tested: {walks}"]
+
+
+def _leaks(report: Report) -> list[str]:
+    names = [_printable(n) for n, leak in zip(report.predictions.names, report.leaked, strict=True) if leak]
+    if not names:
+        return []
+    lines = [f"LEAK: {len(names)} of these walks {'was' if len(names) == 1 else 'were'} in training:"]
+    lines += [f"  {name}" for name in names[:_LEAKS_LISTED]]
+    if len(names) > _LEAKS_LISTED:
+        lines.append(f"  and {len(names) - _LEAKS_LISTED} more, marked 'leak' below")
+    if report.summary is None:
+        return lines
+    if report.without_leaks is None:
+        return [
+            *lines,
+            "No labelled walk is left without them: this is no test, and its scores mean nothing.",
+        ]
+    s = report.without_leaks
+    lines.append(f"Without them ({_count(s.walks, 'walk')}): accuracy {_accuracy(s)},")
+    balanced, f_score = _percent(s.scores.balanced_accuracy), _percent(s.scores.macro.f_score)
+    lines.append(f"balanced accuracy {balanced}, macro F-score {f_score}.")
+    return [*lines, "The scores further down include them and are too high."]
+
+
+def _walks(report: Report) -> list[str]:
+    """One row a walk: name, true, predicted, the probability of each class, and whether it is right."""
+    p = report.predictions
+    if not p.names:
+        return ["No walk was predicted."]
+    true = ["-" if label is None else _printable(label) for label in p.labels]
+    said = p.predicted
+    predicted = [_printable(c) for c in said]
+    names = [_printable(n) for n in p.names]
+    taken = min(max(map(_width, names)), _NAME_WIDTH) + sum(max(map(_width, c)) for c in (true, predicted))
+    headings, legend = _class_headings(p.classes, WIDTH - taken - _GAPS_AND_MARK)
+    rows = [["video", "true", "predicted", *headings, ""]]
+    for i, name in enumerate(names):
+        percents = [f"{100 * x:.1f}" for x in p.probabilities[i]]
+        mark = _mark(p.labels[i], said[i], report.leaked[i])
+        rows.append([name, true[i], predicted[i], *percents, mark])
+    align = "lll" + "r" * len(headings) + "l"
+    return ["Predictions (probabilities in %)", *legend, *_table(rows, align, _NAME_WIDTH)]
+
+
+def _mark(label: str | None, predicted: str, leaked: bool) -> str:
+    """Say ``right`` or ``wrong`` of a walk, or nothing where it has no label, and whether it leaked."""
+    verdict = "" if label is None else "right" if label == predicted else "wrong"
+    return ", ".join(filter(None, (verdict, "leak" if leaked else "")))
+
+
+def _left_out(report: Report) -> list[str]:
+    if not report.left_out:
+        return []
+    lines = [f"  {_printable(name)}: {_printable(reason)}" for name, reason in report.left_out]
+    return [f"Left out: {_count(len(lines), 'file')}", *lines]
+
+
+def _score_sections(report: Report) -> list[list[str]]:
+    s, classes = report.summary, [_printable(c) for c in report.predictions.classes]
+    if s is None:
+        return [_no_labels()] if report.predictions.names else []
+    return [_class_scores(s, classes), _confusion(s, classes), _overall(report, s), _verdict(report, s)]
+
+
+def _no_labels() -> list[str]:
+    return textwrap.wrap(
+        "No score can be given: no labels were found for these walks. To get one, sort the videos into a "
+        "folder for each class (happy/a.mp4), put a labels.csv with the columns video and label beside them, "
+        "or name such a file or a rating spreadsheet with --labels.",
+        WIDTH,
+    )
+
+
+def _class_scores(s: Summary, classes: Sequence[str]) -> list[str]:
+    rows = [["", "precision", "recall", "F-score", "support"]]
+    for k, name in enumerate(classes):
+        three = (s.scores.precision[k], s.scores.recall[k], s.scores.f_score[k])
+        rows.append([name, *(f"{100 * x:.1f}" for x in three), str(s.scores.support[k])])
+    for name, average in (("macro average", s.scores.macro), ("weighted average", s.scores.weighted)):
+        three = (average.precision, average.recall, average.f_score)
+        rows.append([name, *(f"{100 * x:.1f}" for x in three), str(s.walks)])
+    lines = [f"Scores on {_count(s.walks, 'labelled walk')} (in %)", *_table(rows, "lrrrr")]
+    if absent := [name for name, n in zip(classes, s.scores.support, strict=True) if n == 0]:
+        note = f"No walk of this test is {', '.join(absent)}: balanced accuracy is the others' mean recall."
+        lines += textwrap.wrap(note, WIDTH)
+    return lines
+
+
+def _confusion(s: Summary, classes: Sequence[str]) -> list[str]:
+    headings, legend = _class_headings(classes, WIDTH - max(map(_width, classes)))
+    rows = [["", *headings]]
+    rows += [[name, *map(str, counts)] for name, counts in zip(classes, s.scores.confusion, strict=True)]
+    return [
+        "Confusion matrix (rows: true, columns: predicted)",
+        *legend,
+        *_table(rows, "l" + "r" * len(headings)),
+    ]
+
+
+def _overall(report: Report, s: Summary) -> list[str]:
+    K = len(report.predictions.classes)
+    rows = [
+        ("accuracy", _accuracy(s)),
+        ("balanced accuracy", _percent(s.scores.balanced_accuracy)),
+        ("macro F-score", _percent(s.scores.macro.f_score)),
+        *(
+            (f"always answering '{_printable(b.answer)}' ({b.reason})", _percent(b.accuracy))
+            for b in s.baselines
+        ),
+        (f"chance (guessing among {K} classes)", _percent(metrics.chance(K))),
+    ]
+    return [f"{name}: {value}" for name, value in rows] + _human(report.human)
+
+
+def _human(human: HumanAgreement | None) -> list[str]:
+    if human is None:
+        return []
+    size = "five" if human.panel_size == 5 else human.panel_size
+    parts = []
+    if math.isfinite(human.one_rater):
+        parts.append(f"one rater agrees with the others: {_percent(human.one_rater)}")
+    if math.isfinite(human.panels):
+        parts.append(f"two panels of {size}: {_percent(human.panels)}")
+    return ["; ".join(parts)] if parts else []
+
+
+def _verdict(report: Report, s: Summary) -> list[str]:
+    """Say in words whether the test shows anything, on the walks that did not leak."""
+    if any(report.leaked):
+        if report.without_leaks is None:
+            return ["Every labelled walk was in training: this says nothing about new walks."]
+        s = report.without_leaks
+    constant = f"always answering '{_printable(s.strongest.answer)}' ({_percent(s.strongest.accuracy)})"
+    text = {
+        "better": f"The model does better than {constant}, by the lower end of the interval.",
+        "worse": f"The model does worse than {constant}, by the upper end of the interval.",
+        "undecided": f"This test cannot tell the model from {constant}.",
+    }[s.verdict]
+    if any(report.leaked):
+        text = f"Without the walks that were in training: {text}"
+    if 1 < s.groups < _FEW_GROUPS:
+        text += (
+            f" With as few as {s.resampled}, the interval is narrower than it should be: test more people."
+        )
+    return textwrap.wrap(text, WIDTH)
+
+
+# --- Text: words and columns -------------------------------------------------------------------------------
+
+
+def _percent(x: float) -> str:
+    return f"{100 * x:.1f} %"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _accuracy(s: Summary) -> str:
+    low, high = s.interval
+    if math.isnan(low):
+        return f"{_percent(s.scores.accuracy)} (no interval: {s.resampled})"
+    return (
+        f"{_percent(s.scores.accuracy)} (95 % interval {100 * low:.1f} to {_percent(high)}, "
+        f"resampling {s.resampled})"
+    )
+
+
+def _class_headings(classes: Sequence[str], room: int) -> tuple[list[str], list[str]]:
+    """Return column headings and the lines that explain them: names, or numbers where they are too wide."""
+    names = [_printable(c) for c in classes]
+    if sum(max(_width(n), 5) + 2 for n in names) <= room:
+        return names, []
+    numbers = [str(k) for k in range(1, len(names) + 1)]
+    key = ", ".join(f"{k} = {n}" for k, n in zip(numbers, names, strict=True))
+    return numbers, textwrap.wrap(f"columns: {key}", WIDTH)
+
+
+def _table(rows: Sequence[Sequence[str]], align: str, first_width: int = WIDTH) -> list[str]:
+    """Lay out rows in columns two blanks apart; ``align`` holds ``l`` or ``r`` for each column.
+
+    A first cell wider than ``first_width`` stands on a line of its own.
+    """
+    widths = [max(_width(row[j]) for row in rows) for j in range(len(align))]
+    widths[0] = max(w for w in (_width(row[0]) for row in rows) if w <= first_width)
+    lines = []
+    for first, *rest in rows:
+        if _width(first) > widths[0]:
+            lines.append(first)
+            first = ""
+        cells = [_pad(cell, w, side) for cell, w, side in zip([first, *rest], widths, align, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _pad(text: str, width: int, side: str) -> str:
+    blanks = " " * (width - _width(text))
+    return blanks + text if side == "r" else text + blanks
+
+
+def _width(text: str) -> int:
+    """Return the columns a text takes on a terminal: wide characters two, combining ones none (UAX 11)."""
+    return sum(
+        0 if unicodedata.category(c) in ("Mn", "Me") else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def _printable(text: str) -> str:
+    """Escape what would break a line, steer a terminal, or cannot be encoded; names come from files."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,159 @@
+"""A test from options to a report: a saved model against a folder of walks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evaluation.options import TestOptions
+from evaluation.report import Report, make_report, write_report
+from gait import bundle as bundles
+from gait.cache import Cache, content_hash
+from gait.console import say
+from gait.errors import BundleError, GaitmoodError, NothingUsableError
+from gait.labels import Collection, Sample, find_samples
+from gait.metrics import HumanAgreement, human_agreement
+from gait.options import write_options
+from gait.predict import predict_walks
+from gait.preprocess import Walk
+from gait.runs import new_run
+from gait.video import EXTENSIONS
+from gait.workers import map_items
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A finished test: its report and the folder it was written to."""
+
+    report: Report
+    folder: Path
+
+
+def test(options: TestOptions) -> Tested:
+    """Run: load the model, find and prepare the walks, predict, report.
+
+    Raises
+    ------
+    BundleError
+        The model file cannot be used.
+    NothingUsableError
+        There is no walk to test on.
+    GaitmoodError
+        None of the labels is a class of the model.
+    """
+    path = options.model or bundles.newest(options.saved_models)
+    record = bundles.read_record(path) or _plain_record(path, options)
+    collection = _find(options, record)
+    samples, left_out = _with_known_labels(collection.samples, record)
+    bundle = None
+    cache, started = Cache(options.cache), time.time()
+    prepared = record.preprocess.prepare(samples, cache, options.jobs)
+    cache.prune(started)
+    left_out += list(prepared.left_out)
+    for line in prepared.notes:
+        say(f"  {line}")
+    if not prepared.walks:
+        reasons = "".join(f"\n  {name}: {reason}" for name, reason in left_out)
+        raise NothingUsableError(f"none of the walks in {collection.folder}/ can be used:{reasons}")
+    bundle = bundles.load(path, assumed=record)
+    report = make_report(
+        predict_walks(bundle, prepared.walks),
+        title=f"Test on {collection.folder}{' (walks held out by training)' if options.held_out else ''}",
+        model=_in_a_line(bundle),
+        training_majority=record.training_majority,
+        human=_human(collection, prepared.walks),
+        left_out=left_out,
+        leaks=_leaks(prepared.walks, record),
+    )
+    folder = options.output or new_run(options.runs, f"test-{path.stem}")
+    write_report(report, folder)
+    write_options(options, folder / "options.json")
+    return Tested(report, folder)
+
+
+def _plain_record(path: Path, options: TestOptions) -> bundles.Record | None:
+    if options.classes is None:
+        bundles.load(path)  # says which options to give
+    classes = [name.strip().lower() for name in options.classes.split(",")]
+    return bundles.plain_record(path, classes, options.rate)
+
+
+def _find(options: TestOptions, record: bundles.Record) -> Collection:
+    videos, labels = options.videos or Path("videosTest"), options.labels
+    if options.held_out:
+        videos = options.videos or Path(record.options.get("videos", "videos"))
+        trained_with = record.options.get("labels")
+        labels = options.labels or (Path(trained_with) if trained_with and not options.videos else None)
+    collection = find_samples(videos, labels)
+    if not collection.samples:
+        raise NothingUsableError(
+            f"no videos in {videos}/ (looked for {', '.join(EXTENSIONS)}). Put walks that were not trained on there, "
+            f"in a folder for each emotion ({videos}/happy/anna.mp4) or with a labels.csv (columns video,label,subject)."
+        )
+    say(f"Found {len(collection.samples)} walks in {videos}/; labels from {collection.source}.")
+    for note in collection.notes:
+        say(f"  {note}")
+    return _only_held_out(collection, record, options.jobs) if options.held_out else collection
+
+
+def _only_held_out(collection: Collection, record: bundles.Record, jobs: int | None) -> Collection:
+    """The walks that training kept aside, with the labels that training knew them by."""
+    wanted = {walk.content: walk for walk in record.walks if walk.split == "held-out"}
+    if not wanted:
+        raise BundleError(
+            "this model's training kept no walks aside. Train it with: python train.py --hold-out 0.25"
+        )
+    found: dict[str, Sample] = {}
+    paths = {sample.path: sample for sample in collection.samples}
+    for outcome in map_items(content_hash, list(paths), title="Looking for held-out walks", jobs=jobs):
+        if outcome.value in wanted:
+            found.setdefault(outcome.value, paths[outcome.item])
+    if missing := [walk.name for content, walk in wanted.items() if content not in found]:
+        say(f"  held-out walks that are no longer in {collection.folder}/: {', '.join(sorted(missing))}")
+    samples = [
+        replace(sample, label=wanted[content].label, subject=wanted[content].subject)
+        for content, sample in found.items()
+    ]
+    if not samples:
+        raise NothingUsableError(f"none of the {len(wanted)} held-out walks is in {collection.folder}/.")
+    return replace(collection, samples=tuple(sorted(samples, key=lambda sample: sample.name)))
+
+
+def _with_known_labels(
+    samples: Sequence[Sample], record: bundles.Record
+) -> tuple[list[Sample], list[tuple[str, str]]]:
+    known = ", ".join(record.classes)
+    strangers = [s for s in samples if s.label is not None and s.label not in record.classes]
+    usable = [s for s in samples if s not in strangers]
+    if strangers and not any(s.label for s in usable):
+        found = ", ".join(sorted({s.label for s in strangers}))
+        raise GaitmoodError(
+            f"the model knows the classes {known}; the walks are labelled {found}. "
+            "Test it on walks with its own classes, or train a model on these."
+        )
+    return usable, [(s.name, f"labelled '{s.label}'; the model knows {known}") for s in strangers]
+
+
+def _human(collection: Collection, walks: Sequence[Walk]) -> HumanAgreement | None:
+    if collection.ratings is None:
+        return None
+    rated = collection.ratings.values
+    values = {walk.sample.name: rated[walk.sample.name] for walk in walks if walk.sample.name in rated}
+    return human_agreement(values) if values else None
+
+
+def _leaks(walks: Sequence[Walk], record: bundles.Record) -> list[str]:
+    """Walks whose bytes training has seen, as training or as validation walks."""
+    seen = {walk.content for walk in record.walks if walk.split != "held-out"}
+    return [walk.sample.name for walk in walks if walk.content in seen]
+
+
+def _in_a_line(bundle: bundles.Bundle) -> str:
+    record = bundle.record
+    trained = [walk for walk in record.walks if walk.split == "train"]
+    subjects = {walk.subject for walk in trained} - {None}
+    history = f", trained on {len(trained)} walks" + (f" of {len(subjects)} subjects" if subjects else "")
+    kind = record.architecture or "plain Keras file"
+    return f"{bundle.path} ({kind}, {bundle.model.count_params():,} parameters{history if trained else ''})"

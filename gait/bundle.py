@@ -1,0 +1,261 @@
+"""The bundle: a saved model that knows its labels, its preprocessing and its history.
+
+A Keras model in Keras's own ``.h5`` layout, which plain ``keras.models.load_model`` opens, with what else must be
+known as HDF5 attributes (JSON) and, for lists that grow with the data, as datasets in the group ``gaitmood``.
+The only bridge from training to everything after it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from gait import preprocess as preprocessing
+from gait.backend import start_keras
+from gait.errors import BundleError
+
+FORMAT = 1
+GROUP = "gaitmood"
+SPLITS = ("train", "validation", "held-out")
+
+
+@dataclass(frozen=True)
+class KnownWalk:
+    """A walk that took part in training, on whichever side.
+
+    Attributes
+    ----------
+    name, content : str
+        As the user saw it, and the content hash of its file.
+    subject : str or None
+        Who walks.
+    label : str
+        Its class.
+    split : {"train", "validation", "held-out"}
+        What it was used for.
+    """
+
+    name: str
+    content: str
+    subject: str | None
+    label: str
+    split: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that a bundle knows beside its weights."""
+
+    architecture: str
+    classes: tuple[str, ...]
+    preprocess: Any
+    walks: tuple[KnownWalk, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    validation: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def training_majority(self) -> str | None:
+        """The most frequent class of the training side; the first in class order when several are."""
+        labels = [walk.label for walk in self.walks if walk.split == "train"]
+        return max(self.classes, key=labels.count) if labels else None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded model file."""
+
+    path: Path
+    model: Any
+    record: Record
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what decides a result."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("tensorflow", "keras", "numpy", "scikit-learn", "av")}
+
+
+def free_name(folder: Path, name: str, overwrite: bool = False) -> Path:
+    """``folder/NAME.h5``, or ``NAME-2.h5`` and so on where that is taken and may not be overwritten."""
+    path, number = folder / f"{name}.h5", 2
+    while path.exists() and not overwrite:
+        path, number = folder / f"{name}-{number}.h5", number + 1
+    return path
+
+
+def newest(folder: Path) -> Path:
+    """The model file in a folder that was written last.
+
+    Raises
+    ------
+    BundleError
+        There is none.
+    """
+    files = sorted(folder.glob("*.h5"), key=lambda path: (path.stat().st_mtime, path.name))
+    files = [path for path in files if not path.name.startswith(".")]
+    if not files:
+        raise BundleError(f"no model in {folder}/. Train one with: python train.py")
+    return files[-1]
+
+
+def save(path: Path, model: Any, record: Record) -> None:
+    """Write a bundle; the file appears whole or not at all."""
+    from gait.models.folding import unfold
+
+    part = path.with_name(f".{path.stem}.part.h5")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _save_keras(unfold(model), part)
+        with h5py.File(part, "r+") as file:
+            _write_record(file, record)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _save_keras(model: Any, path: Path) -> None:
+    import logging
+
+    # Keras suggests its newer .keras format for every .h5; .h5 is the product here by choice.
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    model.save(path, include_optimizer=False)
+
+
+def _write_record(file: h5py.File, record: Record) -> None:
+    file.attrs["gaitmood_format"] = FORMAT
+    values = {
+        "architecture": record.architecture,
+        "classes": list(record.classes),
+        "preprocess": record.preprocess.settings(),
+        "options": dict(record.options),
+        "seed": record.seed,
+        "versions": dict(record.versions),
+        "history": {name: list(map(float, curve)) for name, curve in record.history.items()},
+        "validation": dict(record.validation),
+    }
+    for name, value in values.items():
+        # Variable length: attributes of fixed length may not exceed 64 kB.
+        file.attrs.create(f"gaitmood_{name}", json.dumps(value), dtype=h5py.string_dtype())
+    table = file.create_group(GROUP).create_group("walks")
+    for column in fields(KnownWalk):
+        cells = [getattr(walk, column.name) or "" for walk in record.walks]
+        table.create_dataset(column.name, data=np.array(cells, dtype=object), dtype=h5py.string_dtype())
+
+
+def read_record(path: Path | str) -> Record | None:
+    """What a bundle knows, without loading its weights; None for a plain Keras file.
+
+    Raises
+    ------
+    BundleError
+        The file is missing, is no HDF5 file, or was written by a newer version.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise BundleError(f"{path}: no such model file. Train one with: python train.py")
+    try:
+        with h5py.File(path) as file:
+            return _read_record(path, file)
+    except OSError as error:
+        raise BundleError(f"{path}: not a model file: an HDF5 file (.h5) was expected ({error}).") from error
+
+
+def _read_record(path: Path, file: h5py.File) -> Record | None:
+    if "gaitmood_format" not in file.attrs:
+        if "model_config" not in file.attrs:
+            raise BundleError(f"{path}: an HDF5 file, but not a model: it holds no Keras model_config.")
+        return None
+    if (found := int(file.attrs["gaitmood_format"])) > FORMAT:
+        raise BundleError(
+            f"{path}: written by a newer Gaitmood (format {found}; this version reads up to {FORMAT}). Update Gaitmood."
+        )
+    value = {n.removeprefix("gaitmood_"): json.loads(v) for n, v in file.attrs.items() if _is_json(n)}
+    columns = [file[f"{GROUP}/walks/{column.name}"].asstr()[:] for column in fields(KnownWalk)]
+    walks = (KnownWalk(n, c, s or None, label, split) for n, c, s, label, split in zip(*columns, strict=True))
+    value.update(
+        classes=tuple(value["classes"]),
+        preprocess=preprocessing.restore(value["preprocess"]),
+        walks=tuple(walks),
+    )
+    return Record(**value)
+
+
+def _is_json(attribute: str) -> bool:
+    return attribute.startswith("gaitmood_") and attribute != "gaitmood_format"
+
+
+def load(path: Path | str, assumed: Record | None = None) -> Bundle:
+    """Load a model file.
+
+    Parameters
+    ----------
+    path : path or str
+        A bundle, or a plain Keras ``.h5`` file.
+    assumed : Record, optional
+        What the user says of a plain Keras file.
+
+    Raises
+    ------
+    BundleError
+        See :func:`read_record`; or a plain Keras file of which nothing is assumed; or one whose layers are
+        unknown here, or which does not fit what is assumed.
+    """
+    path = Path(path)
+    record = read_record(path) or assumed
+    if record is None:
+        raise BundleError(
+            f"{path}: a Keras model without Gaitmood's attributes: its classes and preprocessing are unknown. "
+            "Say them: --classes angry,happy,neutral,sad (in the order of its outputs) and --rate 15 "
+            "(frames per second of its clips)."
+        )
+    return Bundle(path, _load_keras(path, record), record)
+
+
+def _load_keras(path: Path, record: Record) -> Any:
+    start_keras()
+    import keras
+
+    from gait.models import MODELS, architecture
+    from gait.models.folding import fold
+
+    if record.architecture in MODELS:
+        architecture(record.architecture)  # registers its own layers, where it has any
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise BundleError(f"{path}: Keras cannot load it: {error}") from error
+    return fold(model)
+
+
+def plain_record(path: Path, classes: Sequence[str], rate: float) -> Record:
+    """What to assume of a plain Keras file: the user's classes and rate, and the shape its input asks for.
+
+    Raises
+    ------
+    BundleError
+        Its input is not (N, T, H, W, 3), or its output does not have one probability a class.
+    """
+    start_keras()
+    import keras
+
+    model = keras.models.load_model(path, compile=False)
+    shape, outputs = model.input_shape, model.outputs[0].shape[-1]
+    if len(shape) != 5 or shape[-1] != 3 or None in shape[1:]:
+        raise BundleError(
+            f"{path}: clips (N, T, H, W, 3) of fixed size were expected as its input, found {shape}."
+        )
+    if outputs != len(classes):
+        raise BundleError(
+            f"{path}: it has {outputs} outputs, but {len(classes)} classes were given ({', '.join(classes)})."
+        )
+    return Record("", tuple(classes), preprocessing.ClipPreprocess(shape[1], rate, shape[2], shape[3]))

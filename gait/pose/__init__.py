@@ -1,0 +1,1 @@
+"""A walk as joints over time: estimation, following one walker, cleaning, looped stretches."""

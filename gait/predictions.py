@@ -1,0 +1,178 @@
+"""What a model said of each walk, and its CSV file: the form in which predictions reach every report."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gait.errors import GaitmoodError
+
+_COLUMNS = ("video", "true", "predicted", "subject", "clips")
+_PREFIX = "p_"
+# A model may answer in float32 or float16; its softmax then adds up to 1 only roughly.
+_SUM_TOLERANCE = 5e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Probabilities for N walks and what is known of the walks.
+
+    Attributes
+    ----------
+    names : tuple of str
+        One a walk.
+    classes : tuple of str
+        The K classes in the model's order.
+    probabilities : (N, K) float64
+        Made read-only; each row sums to 1.
+    labels : tuple of (str or None)
+        The true label, one of ``classes``; None where unlabelled.
+    subjects : tuple of (str or None)
+        Who walks; None where unknown.
+    clips : tuple of int
+        The number of clips that each walk's probabilities are the mean of.
+
+    Raises
+    ------
+    ValueError
+        Where lengths or shapes differ, or a row is no probability distribution.
+    GaitmoodError
+        Where a label is not among the classes: the model was trained on others.
+    """
+
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+    probabilities: np.ndarray
+    labels: tuple[str | None, ...]
+    subjects: tuple[str | None, ...]
+    clips: tuple[int, ...]
+
+    def __post_init__(self):
+        for field in ("names", "classes", "labels", "subjects", "clips"):
+            object.__setattr__(self, field, tuple(getattr(self, field)))
+        probabilities = np.array(self.probabilities, dtype=np.float64)
+        probabilities.flags.writeable = False
+        object.__setattr__(self, "probabilities", probabilities)
+        self._check_shapes()
+        self._check_values()
+
+    def _check_shapes(self) -> None:
+        expected = (len(self.names), len(self.classes))
+        if self.probabilities.shape != expected:
+            raise ValueError(f"expected probabilities of shape {expected}, got {self.probabilities.shape}")
+        for field in ("labels", "subjects", "clips"):
+            if len(getattr(self, field)) != len(self.names):
+                raise ValueError(
+                    f"expected {len(self.names)} {field}, one a walk, got {len(getattr(self, field))}"
+                )
+
+    def _check_values(self) -> None:
+        p = self.probabilities
+        # Written so that NaN fails too.
+        valid = (p >= 0).all(axis=1) & (np.abs(p.sum(axis=1) - 1) <= _SUM_TOLERANCE)
+        if not valid.all():
+            i = int(np.flatnonzero(~valid)[0])
+            raise ValueError(
+                f"expected probabilities that sum to 1 for {self.names[i]!r}, got {p[i].tolist()}"
+            )
+        unknown = sorted({x for x in self.labels if x is not None} - set(self.classes))
+        if unknown:
+            raise GaitmoodError(
+                f"the model knows the classes {', '.join(self.classes)}, but walks are labelled "
+                f"{', '.join(unknown)}; test it on its own classes, or train a model on these"
+            )
+
+    @property
+    def predicted(self) -> tuple[str, ...]:
+        """The class of the highest probability of each walk; of equal ones the first."""
+        return tuple(self.classes[k] for k in self.probabilities.argmax(axis=1))
+
+    def save_csv(self, path: str | Path) -> None:
+        """Write one row a walk: video, true, predicted, subject, clips, and ``p_CLASS`` for each class.
+
+        Probabilities keep every digit, so that ``load_csv`` gives back what was saved.
+        """
+        text = io.StringIO(newline="")
+        # Lines end as RFC 4180 says: with a bare newline a carriage return in a name would not be quoted.
+        writer = csv.writer(text)
+        writer.writerow([*_COLUMNS, *(_PREFIX + c for c in self.classes)])
+        for i, predicted in enumerate(self.predicted):
+            known = (self.names[i], self.labels[i] or "", predicted, self.subjects[i] or "", self.clips[i])
+            writer.writerow([*known, *(repr(float(p)) for p in self.probabilities[i])])
+        # File names that are not UTF-8 arrive as surrogates (PEP 383) and must get out the same way.
+        write_beside(path, text.getvalue().encode("utf-8", "surrogateescape"))
+
+    @classmethod
+    def load_csv(cls, path: str | Path) -> Predictions:
+        """Read what ``save_csv`` wrote; the column ``predicted`` is derived again from the probabilities.
+
+        Raises
+        ------
+        GaitmoodError
+            Where the file cannot be read or is no such table.
+        """
+        try:
+            with Path(path).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+                header, *rows = csv.reader(file)
+        except (OSError, ValueError, csv.Error) as e:
+            raise GaitmoodError(f"cannot read predictions from {path}: {e}") from e
+        classes = header[len(_COLUMNS) :]
+        if tuple(header[: len(_COLUMNS)]) != _COLUMNS or not all(c.startswith(_PREFIX) for c in classes):
+            raise GaitmoodError(
+                f"{path} is no table of predictions: expected the columns {', '.join(_COLUMNS)} and "
+                f"{_PREFIX}CLASS for each class, found {', '.join(header)}"
+            )
+        try:
+            return cls._from_rows([c.removeprefix(_PREFIX) for c in classes], rows)
+        except ValueError as e:
+            raise GaitmoodError(f"{path} is damaged: {e}") from e
+
+    @classmethod
+    def _from_rows(cls, classes: list[str], rows: list[list[str]]) -> Predictions:
+        for number, row in enumerate(rows, start=2):
+            if len(row) != len(_COLUMNS) + len(classes):
+                raise ValueError(
+                    f"row {number} has {len(row)} cells, expected {len(_COLUMNS) + len(classes)}"
+                )
+        return cls(
+            names=tuple(row[0] for row in rows),
+            classes=tuple(classes),
+            probabilities=np.array([row[len(_COLUMNS) :] for row in rows], dtype=float).reshape(
+                len(rows), len(classes)
+            ),
+            labels=tuple(row[1] or None for row in rows),
+            subjects=tuple(row[3] or None for row in rows),
+            clips=tuple(int(row[4]) for row in rows),
+        )
+
+
+def write_beside(path: str | Path, data: bytes) -> None:
+    """Write a file beside its final place and rename it there, so that no half-written one is ever seen.
+
+    Raises
+    ------
+    GaitmoodError
+        Where it cannot be written (a full disk, a folder without permission); nothing is left behind.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as e:
+        raise GaitmoodError(
+            f"cannot write {path}: {e.strerror or e}; free some space or choose another place"
+        ) from e
+    finally:
+        # Gone already where all went well; a Ctrl-C leaves nothing half-written either.
+        with contextlib.suppress(OSError):
+            beside.unlink()

@@ -1,0 +1,25 @@
+#!/usr/bin/env python
+"""Test a saved model on the walks in videosTest/ and report accuracy, precision and F-score."""
+
+from collections.abc import Sequence
+
+from evaluation.options import TestOptions
+from gait.console import say
+from gait.errors import DONE, LEFT_OUT
+from gait.options import parse, run_script
+
+
+def main(argv: Sequence[str]) -> int:
+    """Options -> predictions -> report in the console and in a run folder."""
+    options = parse(TestOptions, argv, "test.py", __doc__)
+
+    from evaluation.testing import test
+
+    tested = test(options)
+    say("\n" + tested.report.text())
+    say(f"Written to {tested.folder}: report.json, report.txt, predictions.csv, confusion.png")
+    return LEFT_OUT if options.strict and tested.report.left_out else DONE
+
+
+if __name__ == "__main__":
+    run_script(main)

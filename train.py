@@ -1,0 +1,57 @@
+#!/usr/bin/env python
+"""Train a model on the walks in videos/ and save it to saved_models/NAME.h5."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gait.console import say
+from gait.errors import DONE, LEFT_OUT
+from gait.options import parse, run_script
+from training.options import TrainOptions
+
+
+def main(argv: Sequence[str]) -> int:
+    """Options -> (synthetic walkers) -> training -> validation report -> where the model is."""
+    options = parse(TrainOptions, argv, "train.py", __doc__)
+    if options.demo:
+        _make_demo(options)
+
+    from training.session import train
+
+    result = train(options)
+    if result.validation is not None:
+        _report_validation(result)
+    say(f"\nModel: {result.model}\nRun:   {result.folder} (options, log.csv, curves.png, validation report)")
+    test = f"python test.py --model {result.model}"
+    say(
+        f"Test it with: {test} --held-out"
+        if options.hold_out
+        else f"Test it with: {test}   (walks in videosTest/)"
+    )
+    return LEFT_OUT if options.strict and result.left_out else DONE
+
+
+def _make_demo(options: TrainOptions) -> None:
+    from synthesis.dataset import make_demo
+
+    if make_demo(options.videos, Path("videosTest"), seed=options.seed, jobs=options.jobs):
+        say(f"Made synthetic walkers in {options.videos}/ and videosTest/.")
+    else:
+        say(f"{options.videos}/ or videosTest/ holds videos already: no synthetic walkers added.")
+
+
+def _report_validation(result) -> None:
+    from evaluation.report import make_report, write_report
+
+    report = make_report(
+        result.validation,
+        title="Validation walks (they chose the epoch, so these figures are optimistic)",
+        model=result.record.architecture,
+        training_majority=result.record.training_majority,
+    )
+    write_report(report, result.folder / "validation")
+    say("\n" + report.text())
+
+
+if __name__ == "__main__":
+    run_script(main)

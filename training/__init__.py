@@ -1,0 +1,1 @@
+"""From labelled walks to a bundle: split, dataset pipeline, augmentation, fitting."""

@@ -1,0 +1,86 @@
+"""Fitting a Keras model: compile, callbacks, best epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from gait.console import progress_bar, say
+from gait.models import architecture, build_model
+from training.callbacks import Bar, Epochs, Keeper, interruptible, read_state
+from training.dataset import ClipDataset
+from training.options import TrainOptions
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model with the weights of its best epoch, and its curves."""
+
+    model: Any
+    history: dict[str, list[float]]
+    best_epoch: int
+
+
+def fresh_model(options: TrainOptions, shape: tuple[int, ...], classes: int, soft: bool) -> Any:
+    """Build and compile the model that the options name."""
+    from keras import mixed_precision
+
+    parts = architecture(options.model)
+    policy = mixed_precision.global_policy()
+    try:
+        if options.mixed_precision:
+            mixed_precision.set_global_policy("mixed_float16")
+        model = build_model(options.model, shape, classes)
+    finally:
+        mixed_precision.set_global_policy(policy)
+    model.compile(
+        optimizer=keras.optimizers.Adam(options.learning_rate or parts.LEARNING_RATE),
+        loss=parts.losses(soft),
+        metrics={"emotion": "accuracy"},
+        jit_compile=options.xla,
+    )
+    return model
+
+
+def fit(
+    model: Any, train: ClipDataset, validation: ClipDataset | None, options: TrainOptions, folder: Path
+) -> Fitted:
+    """Train until the validation loss has not fallen for ``patience`` epochs; keep the best epoch's weights.
+
+    With ``options.resume`` it goes on from the checkpoint in ``folder``, to the same result as without the
+    interruption.
+    """
+    checkpoints = folder / "checkpoint"
+    state = read_state(checkpoints) if options.resume else None
+    if state:
+        model = keras.models.load_model(checkpoints / state["last"])
+        say(f"Going on after epoch {state['epoch']}.")
+    companions = _companions(options, validated=validation is not None)
+    keeper = Keeper(checkpoints, companions, state)
+    done = state["epoch"] if state else 0
+    finished = bool(state and state["memory"].get("EarlyStopping", {}).get("wait", 0) >= options.patience)
+    if done < options.epochs and not finished:
+        with interruptible(folder), progress_bar("Training", len(train) * (options.epochs - done)) as bar:
+            extra = [keras.callbacks.TensorBoard(folder / "tensorboard")] if options.tensorboard else []
+            model.fit(
+                train,
+                validation_data=validation,
+                epochs=options.epochs,
+                initial_epoch=done,
+                callbacks=[Epochs(train), *companions, *extra, keeper, Bar(bar, options.epochs)],
+                verbose=0,
+            )
+    model.load_weights(keeper.best_weights)
+    return Fitted(model, keeper.history, keeper.best_epoch)
+
+
+def _companions(options: TrainOptions, validated: bool) -> list[Any]:
+    if not validated:
+        return []
+    return [
+        keras.callbacks.EarlyStopping("val_loss", patience=options.patience),
+        keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=max(2, options.patience // 2)),
+    ]

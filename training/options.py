@@ -1,0 +1,69 @@
+"""The flags of train.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of a training run; every run writes them to its folder."""
+
+    videos: Path = Path("videos")
+    """Folder with the walks to train on."""
+    labels: Path | None = None
+    """Label file: a labels.csv or a rating spreadsheet. By default found by looking into the folder."""
+    demo: bool = False
+    """Fill empty videos/ and videosTest/ with synthetic walkers first."""
+    model: str = "cnn_lstm"
+    """Architecture."""
+    name: str | None = None
+    """Name of the model file; by default the architecture's."""
+    frames: int = 30
+    """Frames of a clip."""
+    rate: float = 15.0
+    """Frames per second at which walks are sampled."""
+    frame_size: str = "auto"
+    """Height x width of a clip's frames, such as 80x45; auto: the videos' own shape, longer side 80."""
+    hold_out: float = 0.0
+    """Share of the walks to keep aside for `test.py --held-out`: whole subjects, never trained on."""
+    validation: float = 0.2
+    """Share of the remaining walks that chooses the epoch: whole subjects. 0: train all epochs, choose nothing."""
+    epochs: int = 60
+    """Passes over the training walks, at most."""
+    patience: int = 10
+    """Epochs without a lower validation loss after which training stops."""
+    batch_size: int = 8
+    """Clips of a training step."""
+    learning_rate: float | None = None
+    """Step size of Adam; by default the architecture's (cnn_lstm: 0.00007)."""
+    balance: Literal["weights", "oversample", "none"] = "weights"
+    """How rare classes are evened out, on the training side only."""
+    augment: bool = True
+    """Vary the training clips: mirror, small crops, brightness, time shift and stretch."""
+    soft_labels: bool = False
+    """Train on the raters' distribution over emotions where ratings are given."""
+    mixed_precision: bool = False
+    """Compute in half precision (for GPUs)."""
+    xla: bool = False
+    """Compile the training step with XLA."""
+    tensorboard: bool = False
+    """Write TensorBoard logs to the run folder."""
+    seed: int = 0
+    """Same seed, same result."""
+    resume: bool = False
+    """Go on with the newest interrupted run, with that run's options."""
+    overwrite: bool = False
+    """Replace a model file of the same name instead of giving the new one a number."""
+    strict: bool = False
+    """Leave with exit code 1 when files had to be left out."""
+    jobs: int | None = None
+    """Worker processes that read videos; by default one a core."""
+    cache: Path | None = None
+    """Folder for extracted frames; by default the user's cache folder. Kept below 20 GB."""
+    runs: Path = Path("runs")
+    """Where run folders go."""
+    saved_models: Path = Path("saved_models")
+    """Where model files go."""

@@ -1,0 +1,153 @@
+"""A training run from options to a bundle."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gait import bundle as bundles
+from gait.backend import start_keras
+from gait.cache import Cache
+from gait.console import say
+from gait.errors import GaitmoodError
+from gait.models import MODELS
+from gait.options import plain, read_options, write_options
+from gait.predict import predict_walks
+from gait.predictions import Predictions
+from gait.preprocess import Walk
+from gait.runs import new_run, write_json
+from training import runs
+from training.options import TrainOptions
+from training.walks import TrainingWalks, gather
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run produced: the model file, the run folder, predictions for the validation walks (if any)."""
+
+    model: Path
+    folder: Path
+    validation: Predictions | None
+    record: bundles.Record
+    left_out: tuple[tuple[str, str], ...]
+
+
+def train(options: TrainOptions) -> Result:
+    """Run: gather walks, fit, save the bundle, predict the validation walks.
+
+    Raises
+    ------
+    GaitmoodError
+        See :func:`training.walks.gather`; or ``options.model`` is unknown.
+    """
+    folder = None
+    if options.resume:
+        folder = runs.unfinished_run(options.runs)
+        options = replace(read_options(TrainOptions, folder / runs.OPTIONS), resume=True)
+        say(f"Resuming {folder} with its options.")
+    if options.model not in MODELS:
+        raise GaitmoodError(f"unknown model '{options.model}'. Known models: {', '.join(MODELS)}.")
+    cache, started = Cache(options.cache), time.time()
+    walks = gather(options, cache)
+    cache.prune(started)
+    if folder is None:
+        folder = new_run(options.runs, options.model)
+        write_options(replace(options, resume=False), folder / runs.OPTIONS)
+        write_json(folder / runs.WALKS, _sides(walks))
+    elif json.loads((folder / runs.WALKS).read_text(encoding="utf-8")) != _sides(walks):
+        raise GaitmoodError(
+            f"--resume: the walks or their labels have changed since {folder} began. Put them back, or start a new run."
+        )
+    return _fit_and_save(options, walks, folder)
+
+
+def _sides(walks: TrainingWalks) -> list[list[str]]:
+    """What the run was started with: content, label and side of every walk."""
+    parts = zip(bundles.SPLITS, (walks.train, walks.validation, walks.held_out), strict=True)
+    return [[walk.content, walk.sample.label, side] for side, part in parts for walk in part]
+
+
+def _fit_and_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Result:
+    start_keras()
+    import keras
+
+    from training.fitting import fit, fresh_model
+
+    keras.utils.set_random_seed(options.seed)
+    soft = options.soft_labels and _all_soft(walks)
+    shape = walks.preprocess.input_shape
+    model = fresh_model(options, shape, len(walks.classes), soft)
+    say(f"Model {options.model}: {model.count_params():,} parameters, input {' x '.join(map(str, shape))}")
+    fitted = fit(model, *_datasets(options, walks, soft), options, folder)
+    runs.draw_curves(folder / "curves.png", fitted.history, fitted.best_epoch)
+    record = _record(options, walks, fitted.history)
+    validation = None
+    if walks.validation:
+        say(f"Best epoch {fitted.best_epoch} of {len(fitted.history['loss'])}: lowest validation loss.")
+        validation = predict_walks(bundles.Bundle(folder, fitted.model, record), walks.validation)
+        record = replace(record, validation=_summary(validation, fitted.best_epoch))
+    path = bundles.free_name(options.saved_models, options.name or options.model, options.overwrite)
+    bundles.save(path, fitted.model, record)
+    write_json(folder / runs.RESULT, {"model": str(path), "best_epoch": fitted.best_epoch})
+    return Result(path, folder, validation, record, walks.left_out)
+
+
+def _all_soft(walks: TrainingWalks) -> bool:
+    missing = [w.sample.name for w in (*walks.train, *walks.validation) if w.sample.soft is None]
+    if missing:
+        raise GaitmoodError(
+            f"--soft-labels needs ratings; {len(missing)} walks have none, such as {missing[0]}."
+        )
+    return True
+
+
+def _datasets(options: TrainOptions, walks: TrainingWalks, soft: bool) -> tuple[Any, Any]:
+    from training.dataset import ClipDataset
+
+    def dataset(part: Sequence[Walk], **how: Any) -> ClipDataset:
+        labels = np.array([walks.classes.index(walk.sample.label) for walk in part])
+        targets = np.array([walk.sample.soft for walk in part]) if soft else None
+        return ClipDataset(walks.preprocess, part, labels, soft=targets, batch_size=options.batch_size, **how)
+
+    train = dataset(
+        walks.train, balance=options.balance, augment=options.augment, shuffle=True, seed=options.seed
+    )
+    return train, dataset(walks.validation) if walks.validation else None
+
+
+def _record(options: TrainOptions, walks: TrainingWalks, history: dict[str, list[float]]) -> bundles.Record:
+    known = [
+        bundles.KnownWalk(walk.sample.name, walk.content, walk.sample.subject, walk.sample.label, split)
+        for split, part in zip(bundles.SPLITS, (walks.train, walks.validation, walks.held_out), strict=True)
+        for walk in part
+    ]
+    return bundles.Record(
+        architecture=options.model,
+        classes=walks.classes,
+        preprocess=walks.preprocess,
+        walks=tuple(known),
+        options=plain(options),
+        seed=options.seed,
+        versions=bundles.library_versions(),
+        history=history,
+    )
+
+
+def _summary(predictions: Predictions, best_epoch: int) -> dict[str, Any]:
+    from gait.metrics import scores
+
+    true = np.array([predictions.classes.index(label) for label in predictions.labels])
+    found = scores(true, predictions.probabilities, len(predictions.classes))
+    return {
+        "walks": len(true),
+        "best_epoch": best_epoch,
+        "accuracy": found.accuracy,
+        "balanced_accuracy": found.balanced_accuracy,
+        "note": "these walks chose the epoch, so the figures are optimistic",
+    }

@@ -1,0 +1,175 @@
+"""Which walks a run trains on: found, checked, prepared, split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gait.bundle import SPLITS
+from gait.cache import Cache
+from gait.console import say
+from gait.errors import GaitmoodError, NothingUsableError
+from gait.labels import Collection, Sample, find_samples
+from gait.preprocess import ClipPreprocess, Walk, choose_frame_size
+from gait.splits import groups_of, hold_out
+from gait.video import EXTENSIONS
+from training.options import TrainOptions
+
+
+@dataclass(frozen=True)
+class TrainingWalks:
+    """The walks of a run by what they are used for, the classes, and what prepared them."""
+
+    train: tuple[Walk, ...]
+    validation: tuple[Walk, ...]
+    held_out: tuple[Walk, ...]
+    classes: tuple[str, ...]
+    preprocess: ClipPreprocess
+    left_out: tuple[tuple[str, str], ...]
+
+
+def gather(options: TrainOptions, cache: Cache) -> TrainingWalks:
+    """Find, check, prepare and split the walks, and say what was found.
+
+    Raises
+    ------
+    NothingUsableError
+        The folder holds no video, or none of them is labelled or readable.
+    GaitmoodError
+        There are fewer than two classes, or fewer walks than classes.
+    """
+    collection = find_samples(options.videos, options.labels)
+    _say_found(collection, options.videos)
+    labelled = [sample for sample in collection.samples if sample.label is not None]
+    _check_classes(labelled, collection, options)
+    how = preprocessing_for(options, labelled)
+    prepared = how.prepare(labelled, cache, options.jobs)
+    walks, copies = _without_copies(prepared.walks)
+    for line in (*prepared.notes, *(f"left out: {n}: {reason}" for n, reason in prepared.left_out), *copies):
+        say(f"  {line}")
+    _check_enough([walk.sample for walk in walks], collection.classes, options.videos)
+    train, validation, held_out = split(walks, options)
+    return TrainingWalks(train, validation, held_out, collection.classes, how, prepared.left_out)
+
+
+def preprocessing_for(options: TrainOptions, samples: Sequence[Sample]) -> ClipPreprocess:
+    """The preprocessing that the options ask for."""
+    if options.frame_size == "auto":
+        size = choose_frame_size([sample.path for sample in samples])
+        return ClipPreprocess(options.frames, options.rate, size.height, size.width)
+    try:
+        height, width = map(int, options.frame_size.lower().split("x"))
+    except ValueError:
+        raise GaitmoodError(
+            f"--frame-size: HEIGHTxWIDTH such as 80x45, or auto, was expected; found '{options.frame_size}'."
+        ) from None
+    return ClipPreprocess(options.frames, options.rate, height, width)
+
+
+def _say_found(collection: Collection, folder: Path) -> None:
+    if not collection.samples:
+        raise NothingUsableError(
+            f"no videos in {folder}/ (looked for {', '.join(EXTENSIONS)}). Put walking videos there, in a folder "
+            f"for each emotion ({folder}/happy/anna.mp4, {folder}/sad/ben.mp4, ...) or with a labels.csv "
+            "(columns video,label and, better, subject) beside them; or pass --demo to try it with synthetic walkers."
+        )
+    subjects = {sample.subject for sample in collection.samples} - {None}
+    who = f"{len(subjects)} subjects" if subjects else "subjects unknown"
+    say(f"Found {len(collection.samples)} walks in {folder}/ ({who}); labels from {collection.source}.")
+    for note in collection.notes:
+        say(f"  {note}")
+    counts = Counter(sample.label for sample in collection.samples if sample.label is not None)
+    say("Walks per class: " + (", ".join(f"{c} {counts[c]}" for c in collection.classes) or "none labelled"))
+    if subjects:
+        walks = Counter(sample.subject for sample in collection.samples if sample.subject is not None)
+        say(f"Walks per subject: {min(walks.values())} to {max(walks.values())}")
+
+
+def _check_classes(labelled: Sequence[Sample], collection: Collection, options: TrainOptions) -> None:
+    if not labelled:
+        raise NothingUsableError(
+            f"none of the {len(collection.samples)} walks in {options.videos}/ has a label. Put them in a folder for each "
+            "emotion, or beside a labels.csv (columns video,label), or name a label file with --labels."
+        )
+    _check_enough(labelled, collection.classes, options.videos)
+
+
+def _check_enough(samples: Sequence[Sample], classes: Sequence[str], folder: Path) -> None:
+    present = {sample.label for sample in samples}
+    if not samples:
+        raise NothingUsableError(
+            f"none of the labelled walks in {folder}/ can be used; the reasons stand above."
+        )
+    if len(classes) < 2:
+        raise GaitmoodError(f"at least two classes are needed; all {len(samples)} walks are '{classes[0]}'.")
+    if len(samples) < len(classes):
+        raise GaitmoodError(
+            f"{len(samples)} usable walks for {len(classes)} classes: at least one a class is needed."
+        )
+    if missing := [c for c in classes if c not in present]:
+        raise GaitmoodError(
+            f"no usable walk is labelled {', '.join(missing)}: at least one a class is needed."
+        )
+
+
+def _without_copies(walks: Sequence[Walk]) -> tuple[list[Walk], list[str]]:
+    """Files with the same bytes are one walk: the first is kept, the others are named."""
+    first: dict[str, Walk] = {}
+    kept, notes = [], []
+    for walk in walks:
+        original = first.setdefault(walk.content, walk)
+        if original is walk:
+            kept.append(walk)
+            continue
+        if original.sample.label != walk.sample.label:
+            raise GaitmoodError(
+                f"{walk.sample.name} ({walk.sample.label}) is the same file as {original.sample.name} "
+                f"({original.sample.label}) under another label. Remove one of them."
+            )
+        notes.append(f"left out: {walk.sample.name}: the same file as {original.sample.name}")
+    return kept, notes
+
+
+def split(walks: Sequence[Walk], options: TrainOptions) -> tuple[tuple[Walk, ...], ...]:
+    """Training, validation and held-out walks: whole subjects, or as the label file's split column says."""
+    side = np.array([walk.sample.split or "" for walk in walks], dtype=object)
+    side[side == "test"] = "held-out"
+    if not (side == "held-out").any() and options.hold_out:
+        side[_aside(walks, side == "", options.hold_out, options.seed)] = "held-out"
+    if not (side == "validation").any() and options.validation:
+        side[_aside(walks, side == "", options.validation, options.seed + 1)] = "validation"
+    side[side == ""] = "train"
+    parts = tuple(tuple(walk for walk, s in zip(walks, side, strict=True) if s == name) for name in SPLITS)
+    _refuse_shared_subjects(parts)
+    assert sum(map(len, parts)) == len(walks)
+    for name, part in zip(("train on", "validate on", "hold out"), parts, strict=True):
+        if part:
+            subjects = {walk.sample.subject for walk in part} - {None}
+            say(f"Split: {name} {len(part)} walks" + (f" of {len(subjects)} subjects" if subjects else ""))
+    return parts
+
+
+def _aside(walks: Sequence[Walk], free: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    indices = np.flatnonzero(free)
+    samples = [walks[i].sample for i in indices]
+    groups = groups_of([s.subject for s in samples], [s.name for s in samples])
+    try:
+        return indices[hold_out([s.label for s in samples], groups, fraction, seed)]
+    except GaitmoodError as error:
+        raise GaitmoodError(f"{error} Or train without validation: --validation 0") from None
+
+
+def _refuse_shared_subjects(parts: Sequence[Sequence[Walk]]) -> None:
+    seen: dict[str, int] = {}
+    for number, part in enumerate(parts):
+        for walk in part:
+            subject = walk.sample.subject
+            if subject is not None and seen.setdefault(subject, number) != number:
+                raise GaitmoodError(
+                    f"subject '{subject}' stands on two sides of the split that the label file gives: a model would be "
+                    "judged on a person it was trained on. Give each subject one side."
+                )
