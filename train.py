@@ -22,12 +22,9 @@ def main(argv: Sequence[str]) -> int:
     if result.validation is not None:
         _report_validation(result)
     say(f"\nModel: {result.model}\nRun:   {result.folder} (options, log.csv, curves.png, validation report)")
-    test = f"python test.py --model {result.model}"
-    say(
-        f"Test it with: {test} --held-out"
-        if options.hold_out
-        else f"Test it with: {test}   (walks in videosTest/)"
-    )
+    held_out = any(walk.split == "held-out" for walk in result.record.walks)
+    which = " --held-out" if held_out else "   (walks in videosTest/)"
+    say(f"Test it with: python test.py --model {result.model}{which}")
     return LEFT_OUT if options.strict and result.left_out else DONE
 
 

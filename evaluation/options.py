@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from gait.errors import GaitmoodError
+
 
 @dataclass(frozen=True)
 class TestOptions:
@@ -15,7 +17,7 @@ class TestOptions:
     model: Path | None = None
     """Model file; by default the newest in saved_models/."""
     videos: Path | None = None
-    """Folder with the walks to test on; by default videosTest/, with --held-out the folder of the training."""
+    """Folder with the walks to test on; by default videosTest/, with --held-out the training's folder."""
     labels: Path | None = None
     """Label file: a labels.csv or a rating spreadsheet. By default found by looking into the folder."""
     held_out: bool = False
@@ -36,3 +38,16 @@ class TestOptions:
     """Where run folders go."""
     saved_models: Path = Path("saved_models")
     """Where model files are looked for."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that no test could be made with.
+
+        Raises
+        ------
+        GaitmoodError
+            A number is not positive.
+        """
+        for name in ("rate", "jobs"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise GaitmoodError(f"--{name}: a number above 0 was expected, found {value}.")

@@ -13,6 +13,7 @@ from gait import bundle as bundles
 from gait.cache import Cache, content_hash
 from gait.console import say
 from gait.errors import BundleError, GaitmoodError, NothingUsableError
+from gait.label_names import class_name
 from gait.labels import Collection, Sample, find_samples
 from gait.metrics import HumanAgreement, human_agreement
 from gait.options import write_options
@@ -43,11 +44,12 @@ def test(options: TestOptions) -> Tested:
     GaitmoodError
         None of the labels is a class of the model.
     """
+    if options.output is not None:
+        _refuse_filled(options.output)
     path = options.model or bundles.newest(options.saved_models)
     record = bundles.read_record(path) or _plain_record(path, options)
     collection = _find(options, record)
     samples, left_out = _with_known_labels(collection.samples, record)
-    bundle = None
     cache, started = Cache(options.cache), time.time()
     prepared = record.preprocess.prepare(samples, cache, options.jobs)
     cache.prune(started)
@@ -73,10 +75,18 @@ def test(options: TestOptions) -> Tested:
     return Tested(report, folder)
 
 
-def _plain_record(path: Path, options: TestOptions) -> bundles.Record | None:
+def _refuse_filled(folder: Path) -> None:
+    """A test takes minutes: whether its report has a place to go is known before."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise GaitmoodError(
+            f"--output: a new or empty folder was expected; {folder} is there and is not empty."
+        )
+
+
+def _plain_record(path: Path, options: TestOptions) -> bundles.Record:
     if options.classes is None:
-        bundles.load(path)  # says which options to give
-    classes = [name.strip().lower() for name in options.classes.split(",")]
+        return bundles.load(path).record  # raises, and says which options to give
+    classes = [class_name(name) for name in options.classes.split(",")]
     return bundles.plain_record(path, classes, options.rate)
 
 
@@ -89,8 +99,9 @@ def _find(options: TestOptions, record: bundles.Record) -> Collection:
     collection = find_samples(videos, labels)
     if not collection.samples:
         raise NothingUsableError(
-            f"no videos in {videos}/ (looked for {', '.join(EXTENSIONS)}). Put walks that were not trained on there, "
-            f"in a folder for each emotion ({videos}/happy/anna.mp4) or with a labels.csv (columns video,label,subject)."
+            f"no videos in {videos}/ (looked for {', '.join(EXTENSIONS)}). Put walks there that were not "
+            f"trained on, in a folder for each emotion ({videos}/happy/anna.mp4) or with a labels.csv "
+            "(columns video,label,subject)."
         )
     say(f"Found {len(collection.samples)} walks in {videos}/; labels from {collection.source}.")
     for note in collection.notes:
@@ -126,7 +137,7 @@ def _with_known_labels(
 ) -> tuple[list[Sample], list[tuple[str, str]]]:
     known = ", ".join(record.classes)
     strangers = [s for s in samples if s.label is not None and s.label not in record.classes]
-    usable = [s for s in samples if s not in strangers]
+    usable = [s for s in samples if s.label is None or s.label in record.classes]
     if strangers and not any(s.label for s in usable):
         found = ", ".join(sorted({s.label for s in strangers}))
         raise GaitmoodError(

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 def start_keras() -> None:
     """Import Keras, and the backend with it, silently.
 
-    TensorFlow's libraries write notices (no CUDA driver, oneDNN is on) straight to the process's standard error
-    before any setting of theirs is read. They say nothing to the user of a script.
+    TensorFlow's libraries write notices (no CUDA driver, oneDNN is on) straight to the process's standard
+    error before any setting of theirs is read. They say nothing to the user of a script.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "keras" in sys.modules:

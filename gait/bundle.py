@@ -1,13 +1,14 @@
 """The bundle: a saved model that knows its labels, its preprocessing and its history.
 
-A Keras model in Keras's own ``.h5`` layout, which plain ``keras.models.load_model`` opens, with what else must be
-known as HDF5 attributes (JSON) and, for lists that grow with the data, as datasets in the group ``gaitmood``.
-The only bridge from training to everything after it.
+A Keras model in Keras's own ``.h5`` layout, which plain ``keras.models.load_model`` opens, with what else
+must be known as HDF5 attributes (JSON) and, for lists that grow with the data, as datasets in the group
+``gaitmood``. The only bridge from training to everything after it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 
 from gait import preprocess as preprocessing
 from gait.backend import start_keras
-from gait.errors import BundleError
+from gait.errors import BundleError, DiskFullError, is_disk_full
 
 FORMAT = 1
 GROUP = "gaitmood"
@@ -109,16 +110,29 @@ def newest(folder: Path) -> Path:
 
 
 def save(path: Path, model: Any, record: Record) -> None:
-    """Write a bundle; the file appears whole or not at all."""
+    """Write a bundle; the file appears whole or not at all.
+
+    Raises
+    ------
+    DiskFullError
+        There is no room left; a file that was there before is as it was.
+    """
     from gait.models.folding import unfold
 
-    part = path.with_name(f".{path.stem}.part.h5")
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part.h5")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         _save_keras(unfold(model), part)
         with h5py.File(part, "r+") as file:
             _write_record(file, record)
         part.replace(path)
+    except (OSError, RuntimeError) as error:
+        if is_disk_full(error):
+            raise DiskFullError(
+                f"the disk is full: {path} could not be written, and nothing half-written is left. "
+                "Free some room; python train.py --resume saves the trained model then."
+            ) from error
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -127,8 +141,13 @@ def _save_keras(model: Any, path: Path) -> None:
     import logging
 
     # Keras suggests its newer .keras format for every .h5; .h5 is the product here by choice.
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    model.save(path, include_optimizer=False)
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        model.save(path, include_optimizer=False)
+    finally:
+        logger.setLevel(level)
 
 
 def _write_record(file: h5py.File, record: Record) -> None:
@@ -158,7 +177,7 @@ def read_record(path: Path | str) -> Record | None:
     Raises
     ------
     BundleError
-        The file is missing, is no HDF5 file, or was written by a newer version.
+        The file is missing, is no HDF5 file, holds no model, is damaged, or was written by a newer version.
     """
     path = Path(path)
     if not path.exists():
@@ -167,7 +186,15 @@ def read_record(path: Path | str) -> Record | None:
         with h5py.File(path) as file:
             return _read_record(path, file)
     except OSError as error:
-        raise BundleError(f"{path}: not a model file: an HDF5 file (.h5) was expected ({error}).") from error
+        raise BundleError(
+            f"{path}: not a model file, or only a part of one: an HDF5 file (.h5) that train.py wrote was "
+            f"expected ({error})."
+        ) from error
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise BundleError(
+            f"{path}: damaged: what Gaitmood wrote beside the weights cannot be read ({error!r}). "
+            "Take a copy of the file that is whole, or train again."
+        ) from error
 
 
 def _read_record(path: Path, file: h5py.File) -> Record | None:
@@ -177,7 +204,8 @@ def _read_record(path: Path, file: h5py.File) -> Record | None:
         return None
     if (found := int(file.attrs["gaitmood_format"])) > FORMAT:
         raise BundleError(
-            f"{path}: written by a newer Gaitmood (format {found}; this version reads up to {FORMAT}). Update Gaitmood."
+            f"{path}: written by a newer Gaitmood (format {found}; this version reads up to {FORMAT}). "
+            "Update Gaitmood."
         )
     value = {n.removeprefix("gaitmood_"): json.loads(v) for n, v in file.attrs.items() if _is_json(n)}
     columns = [file[f"{GROUP}/walks/{column.name}"].asstr()[:] for column in fields(KnownWalk)]
@@ -207,34 +235,70 @@ def load(path: Path | str, assumed: Record | None = None) -> Bundle:
     Raises
     ------
     BundleError
-        See :func:`read_record`; or a plain Keras file of which nothing is assumed; or one whose layers are
-        unknown here, or which does not fit what is assumed.
+        See :func:`read_record`; or a plain Keras file of which nothing is assumed; or Keras cannot load it;
+        or its input or output is not what the record says.
     """
     path = Path(path)
     record = read_record(path) or assumed
     if record is None:
         raise BundleError(
-            f"{path}: a Keras model without Gaitmood's attributes: its classes and preprocessing are unknown. "
-            "Say them: --classes angry,happy,neutral,sad (in the order of its outputs) and --rate 15 "
+            f"{path}: a Keras model without Gaitmood's attributes: its classes and preprocessing are unknown."
+            " Say them: --classes angry,happy,neutral,sad (in the order of its outputs) and --rate 15 "
             "(frames per second of its clips)."
         )
-    return Bundle(path, _load_keras(path, record), record)
+    model = _load_keras(path, record.architecture)
+    _check_fit(path, model, record)
+    return Bundle(path, model, record)
 
 
-def _load_keras(path: Path, record: Record) -> Any:
+def _load_keras(path: Path, name: str) -> Any:
     start_keras()
     import keras
 
     from gait.models import MODELS, architecture
     from gait.models.folding import fold
 
-    if record.architecture in MODELS:
-        architecture(record.architecture)  # registers its own layers, where it has any
+    if name in MODELS:
+        architecture(name)  # registers its own layers, where it has any
     try:
         model = keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError) as error:
+    except Exception as error:  # whatever a broken or foreign file makes Keras stumble over
         raise BundleError(f"{path}: Keras cannot load it: {error}") from error
+    if isinstance(model, keras.Sequential):  # which has no named outputs
+        model = keras.Model(model.inputs, model.outputs)
     return fold(model)
+
+
+def _check_fit(path: Path, model: Any, record: Record) -> None:
+    """Refuse a model whose input or output is not what its record says."""
+    wanted, found = record.preprocess.input_shape, tuple(model.input_shape[1:])
+    if found != wanted:
+        raise BundleError(f"{path}: its preprocessing makes inputs of {wanted}, its model takes {found}.")
+    if (outputs := emotion_of(model.output).shape[-1]) != len(record.classes):
+        raise BundleError(
+            f"{path}: {len(record.classes)} classes ({', '.join(record.classes)}), but its model has "
+            f"{outputs} outputs."
+        )
+
+
+def emotion_of(outputs: Any) -> Any:
+    """The emotion among a model's outputs; plain Keras files have a single one, of any name.
+
+    Raises
+    ------
+    BundleError
+        There are several, and none is called ``emotion``.
+    """
+    if isinstance(outputs, dict) and "emotion" in outputs:
+        return outputs["emotion"]
+    several = list(outputs.values()) if isinstance(outputs, dict) else outputs
+    if not isinstance(several, (list, tuple)):
+        return several
+    if len(several) != 1:
+        raise BundleError(
+            f"a model with one output, or one called 'emotion', was expected; found {len(several)}."
+        )
+    return several[0]
 
 
 def plain_record(path: Path, classes: Sequence[str], rate: float) -> Record:
@@ -245,17 +309,14 @@ def plain_record(path: Path, classes: Sequence[str], rate: float) -> Record:
     BundleError
         Its input is not (N, T, H, W, 3), or its output does not have one probability a class.
     """
-    start_keras()
-    import keras
-
-    model = keras.models.load_model(path, compile=False)
-    shape, outputs = model.input_shape, model.outputs[0].shape[-1]
-    if len(shape) != 5 or shape[-1] != 3 or None in shape[1:]:
+    if len(set(classes)) != len(classes) or not all(classes):
+        raise BundleError(f"--classes: different names were expected, found {', '.join(map(repr, classes))}.")
+    model = _load_keras(path, "")
+    shape = model.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 5 or shape[-1] != 3 or None in shape[1:]:
         raise BundleError(
             f"{path}: clips (N, T, H, W, 3) of fixed size were expected as its input, found {shape}."
         )
-    if outputs != len(classes):
-        raise BundleError(
-            f"{path}: it has {outputs} outputs, but {len(classes)} classes were given ({', '.join(classes)})."
-        )
-    return Record("", tuple(classes), preprocessing.ClipPreprocess(shape[1], rate, shape[2], shape[3]))
+    record = Record("", tuple(classes), preprocessing.ClipPreprocess(shape[1], rate, shape[2], shape[3]))
+    _check_fit(path, model, record)
+    return record

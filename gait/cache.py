@@ -1,8 +1,9 @@
 """One content-addressed store for what is slow to make: clip frames and poses.
 
-An entry is a folder of ``.npy`` files with a ``meta.json`` that holds what is known of it and a checksum of every
-array. It is written beside and renamed into place, so it is there whole or not at all. Arrays are appended frame
-by frame while they are made and read slice by slice, so memory does not grow with the length of a walk.
+An entry is a folder of ``.npy`` files with a ``meta.json`` that holds what is known of it and a checksum of
+every array. It is written beside and renamed into place, so it is there whole or not at all. Arrays are
+appended frame by frame while they are made and read slice by slice, so memory does not grow with the length
+of a walk.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import json
 import os
 import shutil
 import time
+import uuid
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +85,13 @@ class EntryWriter:
 
     def abandon(self) -> None:
         for array in self._arrays.values():
-            array.file.close()
+            # On a full disk closing fails too, for what is still in the buffer.
+            with suppress(OSError):
+                array.file.close()
 
 
 class _GrowingArray:
-    """A .npy file whose first axis grows. NumPy pads the header so that its length can be put in at the end."""
+    """A .npy file whose first axis grows: NumPy's header has room for its length, put in at the end."""
 
     def __init__(self, path: Path, rows: np.ndarray):
         self.file = path.open("w+b")
@@ -112,7 +116,7 @@ class _GrowingArray:
     def close(self) -> dict[str, Any]:
         self._write_header()
         self.file.close()
-        return {"shape": [self._rows, *self._tail], "crc32": self._crc}
+        return {"shape": [self._rows, *self._tail], "dtype": self._dtype.str, "crc32": self._crc}
 
 
 class Cache:
@@ -129,21 +133,23 @@ class Cache:
     def __init__(self, folder: Path | str | None = None, limit_bytes: int = LIMIT_BYTES):
         self.folder = Path(folder) if folder else default_folder()
         self.limit_bytes = limit_bytes
+        self._run = str(os.getpid())
 
     def find(self, key: str) -> Entry | None:
-        """The entry, its checksums verified, or None. A damaged entry is removed, so that it is made again."""
+        """The entry, its checksums verified, or None. A damaged one is removed, so that it is made again."""
         folder = self.folder / key
+        if not folder.exists():
+            return None
         try:
             meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-            sound = all(_crc32(folder / f"{name}.npy") == a["crc32"] for name, a in meta["arrays"].items())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError):
+            sound = all(_inspect(folder / f"{name}.npy") == array for name, array in meta["arrays"].items())
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             sound = False
         if not sound:
             shutil.rmtree(folder, ignore_errors=True)
             return None
-        os.utime(folder / "meta.json")
+        with suppress(OSError):  # another user's cache can be read, too
+            os.utime(folder / "meta.json")
         return Entry(folder, meta)
 
     def open(self, key: str) -> Entry:
@@ -160,7 +166,7 @@ class Cache:
         DiskFullError
             There is no room left on the disk.
         """
-        part = self.folder / f".part-{os.getpid()}-{key}"
+        part = self.folder / f".part-{self._run}-{uuid.uuid4().hex[:8]}"
         writer = None
         try:
             part.mkdir(parents=True)
@@ -171,8 +177,9 @@ class Cache:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise DiskFullError(
-                    f"the disk is full while writing the cache in {self.folder}. Nothing half-written is left; "
-                    "free some room, or name a folder on another disk with --cache, and run the same command again."
+                    f"the disk is full while writing the cache in {self.folder}. Nothing half-written is "
+                    "left; free some room, or name a folder on another disk with --cache, and run the same "
+                    "command again."
                 ) from error
             raise
         finally:
@@ -180,13 +187,26 @@ class Cache:
                 writer.abandon()
             shutil.rmtree(part, ignore_errors=True)
 
-    def discard_parts(self, process_ids: set[int] | None = None) -> None:
-        """Remove what interrupted writers left: those of these processes, or any that is older than a day."""
-        for part in self.folder.glob(".part-*"):
-            owner = int(part.name.split("-")[1])
-            old = time.time() - part.stat().st_mtime > _DAY
-            if old or (process_ids and owner in process_ids):
+    @contextmanager
+    def session(self) -> Iterator[Cache]:
+        """The store for worker processes: what killed ones have half-written is removed when the block ends.
+
+        Give it to the workers, and end them before the block ends.
+        """
+        store = Cache(self.folder, self.limit_bytes)
+        store._run = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        try:
+            yield store
+        finally:
+            for part in self.folder.glob(f".part-{store._run}-*"):
                 shutil.rmtree(part, ignore_errors=True)
+
+    def discard_parts(self) -> None:
+        """Remove what writers that were killed together with their session left: parts older than a day."""
+        for part in self.folder.glob(".part-*"):
+            with suppress(FileNotFoundError):  # its writer is just done
+                if time.time() - part.stat().st_mtime > _DAY:
+                    shutil.rmtree(part, ignore_errors=True)
 
     def prune(self, started: float) -> int:
         """Remove the entries used longest ago until the store is below its limit.
@@ -199,27 +219,30 @@ class Cache:
             Bytes removed.
         """
         self.discard_parts()
-        entries = sorted(
-            (meta.stat().st_mtime, sum(f.stat().st_size for f in meta.parent.iterdir()), meta.parent)
-            for meta in self.folder.glob("*/meta.json")
-        )
+        entries = []
+        for meta in self.folder.glob("[!.]*/meta.json"):
+            with suppress(FileNotFoundError):  # another run removes it
+                size = sum(file.stat().st_size for file in meta.parent.iterdir())
+                entries.append((meta.stat().st_mtime, size, meta.parent))
         total, removed = sum(size for _, size, _ in entries), 0
-        for used, size, folder in entries:
-            if total - removed <= self.limit_bytes or used >= started:
+        for used, size, folder in sorted(entries):
+            # A second to spare: the clock of file times lags behind.
+            if total - removed <= self.limit_bytes or used >= started - 1:
                 break
             shutil.rmtree(folder, ignore_errors=True)
             removed += size
         return removed
 
 
-def _crc32(path: Path) -> int:
+def _inspect(path: Path) -> dict[str, Any]:
+    """What ``meta.json`` should say of an array."""
     crc = 0
     with path.open("rb") as file:
         np.lib.format.read_magic(file)
-        np.lib.format.read_array_header_1_0(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         while block := file.read(1 << 20):
             crc = zlib.crc32(block, crc)
-    return crc
+    return {"shape": list(shape), "dtype": dtype.str, "crc32": crc}
 
 
 def _rename(part: Path, target: Path) -> None:

@@ -1,5 +1,8 @@
 """Errors a user can act on, and the exit codes of the scripts."""
 
+import errno
+import os
+
 DONE = 0
 LEFT_OUT = 1
 WRONG_USE = 2
@@ -42,3 +45,9 @@ class InterruptedRunError(GaitmoodError):
     """The user stopped a run that can be resumed; the message says how."""
 
     exit_code = INTERRUPTED
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether the disk, or the user's share of it, is full; HDF5 says so in words, without the number."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return getattr(error, "errno", None) in full or any(os.strerror(n) in str(error) for n in full)

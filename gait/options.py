@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from gait.console import say
-from gait.errors import DONE, INTERRUPTED, WRONG_USE, GaitmoodError
+from gait.errors import DONE, INTERRUPTED, WRONG_USE, GaitmoodError, is_disk_full
 
 T = TypeVar("T")
 
@@ -54,7 +55,9 @@ def _take_config(argv: list[str]) -> tuple[list[str], Path | None]:
 
 def write_options(options: Any, path: Path) -> None:
     """Write options so that :func:`read_options`, and so ``--config``, repeats them."""
-    path.write_text(json.dumps(plain(options), indent=2) + "\n", encoding="utf-8")
+    from gait.predictions import write_beside  # imports numpy, which --help does without
+
+    write_beside(path, (json.dumps(plain(options), indent=2) + "\n").encode())
 
 
 def plain(options: Any) -> dict[str, Any]:
@@ -68,7 +71,7 @@ def read_options(options: type[T], path: Path) -> T:
     Raises
     ------
     GaitmoodError
-        The file cannot be read, is not JSON, or holds an unknown option.
+        The file cannot be read, is not JSON, or holds an unknown option or a value of the wrong kind.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -79,11 +82,20 @@ def read_options(options: type[T], path: Path) -> T:
         listed = ", ".join(sorted(unknown)) if isinstance(values, dict) else "no options at all"
         raise GaitmoodError(f"{path}: holds {listed}; known options are {', '.join(sorted(known))}.")
     hints = get_type_hints(options)
-    return options(**{name: _typed(value, hints[name]) for name, value in values.items()})
+    return options(**{name: _typed(path, name, value, hints[name]) for name, value in values.items()})
 
 
-def _typed(value: Any, hint: Any) -> Any:
-    return Path(value) if isinstance(value, str) and "Path" in str(hint) else value
+def _typed(path: Path, name: str, value: Any, hint: Any) -> Any:
+    """A JSON value as the kind of value that an option asks for: a type, some types, or some words."""
+    choices = get_args(hint) or (hint,)
+    if isinstance(value, str) and Path in choices:
+        return Path(value)
+    # bool is a kind of int to Python and not to a reader; a whole number may stand for a real one.
+    whole = type(value) is int and float in choices
+    if not (whole or type(value) in choices or (isinstance(value, str) and value in choices)):
+        expected = " or ".join("null" if c is NoneType else getattr(c, "__name__", str(c)) for c in choices)
+        raise GaitmoodError(f"{path}: {name}: {expected} was expected, found {json.dumps(value)}.")
+    return float(value) if whole and int not in choices else value
 
 
 def run_script(main: Callable[[Sequence[str]], int]) -> None:
@@ -93,15 +105,21 @@ def run_script(main: Callable[[Sequence[str]], int]) -> None:
     except GaitmoodError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         code = error.exit_code
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except (OSError, RuntimeError) as error:
+        if (advice := _advice(error)) is None:
             raise
-        print(
-            f"error: the disk is full ({error}). Free some room and run the same command again.",
-            file=sys.stderr,
-        )
+        print(f"error: {error}. {advice}", file=sys.stderr, flush=True)
         code = WRONG_USE
     except KeyboardInterrupt:
         say("\nInterrupted. Nothing is lost: run the same command again to go on from here.")
         code = INTERRUPTED
     sys.exit(code or DONE)
+
+
+def _advice(error: Exception) -> str | None:
+    """What to do about an error of the system; None where it is a mistake of ours."""
+    if is_disk_full(error):
+        return "The disk is full: free some room and run the same command again."
+    if getattr(error, "errno", None) in (errno.EACCES, errno.EROFS):
+        return "Give yourself the right to use it, or choose another place."
+    return None

@@ -1,4 +1,4 @@
-"""From a bundle and prepared walks to probabilities, a clip and a walk: the only place that decides a label."""
+"""From a bundle and walks to probabilities, a clip and a walk: the only place that decides a label."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gait.bundle import Bundle
+from gait.bundle import Bundle, emotion_of
 from gait.console import progress_bar
 from gait.errors import GaitmoodError
 from gait.predictions import Predictions
@@ -19,16 +19,19 @@ BATCH = 16
 def predict_walks(bundle: Bundle, walks: Sequence[Walk]) -> Predictions:
     """Probabilities of each walk: the mean over its clips.
 
-    Batches have one fixed size whatever the walks are, filled up across walks, so that memory stays flat and a
-    walk's result does not depend on its company.
+    Clips are batched across walks, a few at a time, so that memory stays flat.
+
+    Raises
+    ------
+    GaitmoodError
+        The model answers something else than probabilities.
     """
-    how, model, classes = bundle.record.preprocess, bundle.model, bundle.record.classes
+    how, classes = bundle.record.preprocess, bundle.record.classes
     counts = [len(how.starts(walk)) for walk in walks]
     sums = np.zeros((len(walks), len(classes)))
     with progress_bar("Predicting", sum(counts)) as bar:
-        for owners, inputs in _batches(how, walks):
-            probabilities = emotion_output(model.predict_on_batch(inputs))[: len(owners)]
-            np.add.at(sums, owners, probabilities.astype(np.float64))
+        for owners, stored in _batches(how, walks):
+            np.add.at(sums, owners, predict_clips(bundle, how.to_input(stored)))
             bar.advance(len(owners))
     return Predictions(
         names=tuple(walk.sample.name for walk in walks),
@@ -40,25 +43,66 @@ def predict_walks(bundle: Bundle, walks: Sequence[Walk]) -> Predictions:
     )
 
 
-def emotion_output(outputs: Any) -> np.ndarray:
-    """The (N, K) emotion probabilities among a model's outputs (plain Keras models have one, unnamed).
+def predict_clips(bundle: Bundle, inputs: np.ndarray) -> np.ndarray:
+    """Probabilities of each clip.
+
+    The model always sees batches of one size, filled up with zeros, so that a clip's result does not depend
+    on its company and nothing is compiled twice.
+
+    Parameters
+    ----------
+    inputs : (N, ...) float
+        What the bundle's preprocessing makes of clips.
+
+    Returns
+    -------
+    (N, K) float64
+        In the order of the bundle's classes.
 
     Raises
     ------
     GaitmoodError
-        They are not probabilities: not finite, or they do not sum to 1.
+        There is no clip, it has another shape than the model's input, it holds a number that is not finite,
+        or the model answers something else than probabilities.
     """
-    emotion = np.asarray(outputs["emotion"] if isinstance(outputs, dict) else outputs)
-    if not np.allclose(emotion.sum(axis=1), 1, atol=1e-3):
+    inputs = np.asarray(inputs)
+    _check_inputs(inputs, bundle.record.preprocess.input_shape)
+    rows = []
+    for first in range(0, len(inputs), BATCH):
+        chunk = inputs[first : first + BATCH]
+        padding = np.zeros((BATCH - len(chunk), *chunk.shape[1:]), chunk.dtype)
+        outputs = bundle.model.predict_on_batch(np.concatenate([chunk, padding]))
+        rows.append(_probabilities(outputs)[: len(chunk)])
+    return np.concatenate(rows)
+
+
+def _check_inputs(inputs: np.ndarray, shape: tuple[int, ...]) -> None:
+    if inputs.shape[1:] != shape:
         raise GaitmoodError(
-            "the model's emotion output is not a probability distribution (rows must be finite and sum to 1); "
-            f"found the row {emotion[np.abs(emotion.sum(axis=1) - 1).argmax()]}."
+            f"inputs of shape (N, {', '.join(map(str, shape))}) were expected, found {inputs.shape}."
+        )
+    if len(inputs) == 0:
+        raise GaitmoodError("at least one clip was expected, found none.")
+    # A sum is not finite when a term is not, and needs no mask of the inputs' size.
+    if not np.isfinite(inputs.sum(dtype=np.float64)):
+        bad = [int(i) for i, clip in enumerate(inputs) if not np.isfinite(clip).all()]
+        raise GaitmoodError(f"finite numbers were expected as inputs; NaN or infinity is in clip {bad[0]}.")
+
+
+def _probabilities(outputs: Any) -> np.ndarray:
+    """The (N, K) emotion probabilities among a model's outputs."""
+    emotion = np.asarray(emotion_of(outputs), dtype=np.float64)
+    wrong = ~((emotion >= 0).all(axis=1) & (np.abs(emotion.sum(axis=1) - 1) <= 1e-3))  # NaN is wrong too
+    if wrong.any():
+        raise GaitmoodError(
+            "the model's emotion output is not a probability distribution (rows must not be negative and sum "
+            f"to 1); found the row {emotion[wrong.argmax()]}. Its last layer should be a softmax."
         )
     return emotion
 
 
 def _batches(how: Any, walks: Sequence[Walk]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(owners, inputs): which walk each clip belongs to, and BATCH clips, the last batch filled up with zeros."""
+    """(owners, clips): which walk each clip belongs to, and up to BATCH clips as stored."""
     owners: list[int] = []
     clips: list[np.ndarray] = []
     for index, walk in enumerate(walks):
@@ -66,8 +110,7 @@ def _batches(how: Any, walks: Sequence[Walk]) -> Iterator[tuple[np.ndarray, np.n
             owners.append(index)
             clips.append(how.read(walk, start))
             if len(clips) == BATCH:
-                yield np.array(owners), how.to_input(np.stack(clips))
+                yield np.array(owners), np.stack(clips)
                 owners, clips = [], []
     if clips:
-        padding = [np.zeros_like(clips[0])] * (BATCH - len(clips))
-        yield np.array(owners), how.to_input(np.stack(clips + padding))
+        yield np.array(owners), np.stack(clips)

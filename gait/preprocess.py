@@ -11,7 +11,8 @@ A kind of preprocessing offers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -24,7 +25,7 @@ from gait.cache import Cache, Entry, content_hash, entry_key
 from gait.errors import GaitmoodError, VideoError
 from gait.labels import Sample
 from gait.video import FrameSize, open_video
-from gait.workers import map_items
+from gait.workers import Outcome, map_items
 
 TIME_LIMIT = 1800.0
 
@@ -88,12 +89,12 @@ class ClipPreprocess:
         return {"kind": self.kind, **asdict(self)}
 
     def prepare(self, samples: Sequence[Sample], cache: Cache, jobs: int | None = None) -> Prepared:
-        """Extract the frames of every sample, or find them in the cache."""
-        tasks = [_Task(sample, self, cache.folder) for sample in samples]
+        """Extract the frames of every sample, or find them in the cache.
+
+        When it is interrupted, nothing half-written is left, and the next call goes on from there.
+        """
         walks, left_out, notes = {}, {}, []
-        for outcome in map_items(
-            _extract, tasks, title="Reading videos", jobs=jobs, timeout=TIME_LIMIT, unit="frames"
-        ):
+        for outcome in self._extract_all(samples, cache, jobs):
             sample = outcome.item.sample
             if outcome.error is not None:
                 left_out[sample.name] = outcome.error
@@ -107,6 +108,15 @@ class ClipPreprocess:
             tuple((name, left_out[name]) for name in names if name in left_out),
             tuple(sorted(notes)),
         )
+
+    def _extract_all(self, samples: Sequence[Sample], cache: Cache, jobs: int | None) -> Iterator[Outcome]:
+        with cache.session() as store:
+            tasks = [_Task(sample, self, store) for sample in samples]
+            outcomes = map_items(
+                _extract, tasks, title="Reading videos", jobs=jobs, timeout=TIME_LIMIT, unit="frames"
+            )
+            with closing(outcomes):
+                yield from outcomes
 
     def frames(self, walk: Walk) -> int:
         """Frames of a walk at this rate."""
@@ -146,7 +156,7 @@ def restore(settings: dict[str, Any]) -> ClipPreprocess:
 
 
 def choose_frame_size(paths: Sequence[Path], long_side: int = 80, look_at: int = 25) -> FrameSize:
-    """Frame size that fits most of the videos: their median aspect ratio, the longer side ``long_side`` pixels.
+    """Frame size that fits most of the videos: their median aspect ratio, ``long_side`` pixels the long way.
 
     At most ``look_at`` videos, spread evenly over the list, are opened.
     """
@@ -171,7 +181,7 @@ def _first_frame_size(path: Path) -> FrameSize | None:
 class _Task:
     sample: Sample
     preprocess: ClipPreprocess
-    cache: Path
+    cache: Cache
 
 
 @dataclass(frozen=True)
@@ -189,9 +199,8 @@ def _extract(task: _Task) -> _Extracted:
         raise VideoError(f"cannot be read ({error.strerror})") from error
     how = task.preprocess
     key = entry_key("frames", content, {"rate": how.rate, "height": how.height, "width": how.width, "v": 1})
-    cache = Cache(task.cache)
-    if (found := cache.find(key)) is not None:
+    if (found := task.cache.find(key)) is not None:
         return _Extracted(content, key, found.length("frames"))
-    with cache.write(key) as entry:
+    with task.cache.write(key) as entry:
         clips.store_frames(task.sample.path, how.rate, FrameSize(how.height, how.width), entry)
-    return _Extracted(content, key, cache.open(key).meta["decoded"])
+    return _Extracted(content, key, task.cache.open(key).meta["decoded"])

@@ -1,8 +1,11 @@
-"""Dividing walks so that nobody is on both sides: grouped by subject, or by video where subjects are unknown."""
+"""Dividing walks so that nobody is on both sides: by subject, or by video where subjects are unknown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -29,30 +32,24 @@ def hold_out(labels: Sequence[str], groups: Sequence[str], fraction: float, seed
     Returns
     -------
     (N,) bool
-        True for the walks that are set aside: one of round(1 / fraction) grouped, stratified folds.
+        True for the walks that are set aside: some of several grouped, stratified folds, or one group where
+        no folds leave every class something to train on.
 
     Raises
     ------
     GaitmoodError
         There are fewer than two groups, or a class would be left without a walk to train on.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
     if not 0 < fraction <= 0.5:
         raise GaitmoodError(f"a share in (0, 0.5] of the walks can be set aside; {fraction} was asked for.")
     count = len(set(groups))
     if count < 2:
         raise GaitmoodError(
-            f"setting walks aside needs at least two subjects (videos where subjects are unknown); found {count}. "
-            "Add walks of another person."
+            "setting walks aside needs at least two subjects (videos where subjects are unknown); "
+            f"found {count}. Add walks of another person."
         )
-    folds = StratifiedGroupKFold(min(max(2, round(1 / fraction)), count), shuffle=True, random_state=seed)
-    rows = np.zeros(len(labels))
-    candidates = _quietly(lambda: list(folds.split(rows, labels, groups)))
-    for train, aside in candidates:
-        if {labels[i] for i in train} == set(labels):
-            chosen = np.zeros(len(labels), bool)
-            chosen[aside] = True
+    for chosen in _candidates(labels, groups, fraction, seed):
+        if chosen.any() and {y for y, aside in zip(labels, chosen, strict=True) if not aside} == set(labels):
             return chosen
     lonely = sorted(
         c for c in set(labels) if len({g for g, y in zip(groups, labels, strict=True) if y == c}) < 2
@@ -63,10 +60,30 @@ def hold_out(labels: Sequence[str], groups: Sequence[str], fraction: float, seed
     )
 
 
-def _quietly(make):
-    """scikit-learn warns when a class has fewer groups than folds; the caller checks what that may break."""
-    import warnings
+def _candidates(
+    labels: Sequence[str], groups: Sequence[str], fraction: float, seed: int
+) -> Iterator[np.ndarray]:
+    """Ways of setting walks aside, (N,) bool, the best first."""
+    groups = np.asarray(groups, dtype=object)
+    # 2 of 5 folds for 0.4, 1 of 20 for 0.05.
+    wanted = max(Fraction(fraction).limit_denominator(10).denominator, round(1 / fraction))
+    folds = _folds(labels, groups, wanted, seed)
+    for first in range(len(folds)):
+        taken = [folds[(first + i) % len(folds)] for i in range(max(1, round(fraction * len(folds))))]
+        yield np.any(taken, axis=0)
+    alone = [groups == group for group in np.random.default_rng(seed).permutation(sorted(set(groups)))]
+    yield from sorted(alone, key=lambda chosen: abs(chosen.mean() - fraction))
 
+
+def _folds(labels: Sequence[str], groups: np.ndarray, wanted: int, seed: int) -> list[np.ndarray]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    count = min(wanted, len(set(groups)), max(Counter(labels).values()))
+    if count < 2:
+        return []
+    folds = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
+        # It warns of classes with fewer groups than folds; the caller checks what that may break.
         warnings.simplefilter("ignore", UserWarning)
-        return make()
+        aside = [test for _, test in folds.split(np.zeros(len(labels)), labels, groups)]
+    return [np.isin(np.arange(len(labels)), fold) for fold in aside]

@@ -1,14 +1,15 @@
 """The one reader and the one writer of videos.
 
 PyAV (FFmpeg's libraries) rather than OpenCV: it hands out each frame's own time stamp, the rotation a phone
-recorded, and decoding errors, all of which OpenCV's reader hides. What a header claims about length and rate is
-never used: what decodes is counted.
+recorded, and decoding errors, all of which OpenCV's reader hides. What a header claims about length and rate
+is never used: what decodes is counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from gait.errors import VideoError
 
 EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
+MAX_STEP = 5.0
 
 
 @dataclass(frozen=True)
@@ -31,21 +33,23 @@ class FrameSize:
 class VideoReader:
     """An open video: iterate over it for ``(time, frame)``.
 
-    Time is in seconds from the first decoded frame; a frame is (H, W, 3) uint8 RGB, rotated upright as the
-    file's metadata asks. Frames that cannot be decoded are skipped and counted in ``errors``.
+    Time is in seconds from the first decoded frame and always grows; a frame is (H, W, 3) uint8 RGB, turned
+    and mirrored upright as the file's metadata asks; its size may change within a file. Frames that cannot be
+    decoded are skipped and counted in ``errors``.
 
     Attributes
     ----------
-    size : FrameSize
-        Size of the frames handed out.
     frames, errors : int
         Frames decoded and packets that failed so far.
     """
 
     def __init__(self, container: Any, fit: FrameSize | None = None):
         self._container = container
-        self._stream = container.streams.video[0]
-        self._stream.thread_type = "AUTO"
+        # Not the first: a cover picture may stand before the video.
+        self._stream = container.streams.best("video")
+        # Not frame threads: each holds a frame, and after a damaged packet near the end as many good frames
+        # are lost as there are threads, so that what is read would depend on the machine.
+        self._stream.thread_type = "SLICE"
         self._fit = fit
         self.frames = 0
         self.errors = 0
@@ -55,51 +59,75 @@ class VideoReader:
         for frame in self._decode():
             array = self._to_array(frame)
             self.frames += 1
-            yield clock.seconds(frame), array
+            yield clock.seconds(frame.time), array
 
     def _decode(self) -> Iterator[av.VideoFrame]:
-        packets = self._container.demux(self._stream)
-        while True:
+        for packet in self._packets():
             try:
-                packet = next(packets)
                 frames = packet.decode()
-            except StopIteration:
-                return
-            except av.FFmpegError as error:
+            except av.FFmpegError:
                 self.errors += 1
-                # EOFError and broken containers end the demuxer; a damaged packet does not.
-                if isinstance(error, av.EOFError) or self.errors > 1000:
-                    return
                 continue
             yield from frames
 
+    def _packets(self) -> Iterator[av.Packet]:
+        """The stream's packets, and at the end an empty one: the decoder then hands out what it holds."""
+        try:
+            yield from self._container.demux(self._stream)
+        except av.FFmpegError:
+            self.errors += 1
+            last = av.Packet()
+            last.stream = self._stream
+            yield last
+
     def _to_array(self, frame: av.VideoFrame) -> np.ndarray:
-        turns = round((frame.rotation or 0) / 90) % 4
-        height, width = (frame.width, frame.height) if turns % 2 else (frame.height, frame.width)
+        turns, mirrored = _orientation(frame)
+        size = FrameSize(frame.height, frame.width)
         if self._fit is not None:
-            height, width = fit_inside(FrameSize(height, width), self._fit)
-        stored = (width, height) if turns % 2 else (height, width)
+            box = FrameSize(self._fit.width, self._fit.height) if turns % 2 else self._fit
+            size = FrameSize(*fit_inside(size, box))
         # swscale converts and resizes in one pass, which is several times faster than a full-size RGB copy.
-        array = frame.to_ndarray(format="rgb24", height=stored[0], width=stored[1], interpolation="AREA")
-        return np.ascontiguousarray(np.rot90(array, turns)) if turns else array
+        array = frame.to_ndarray(format="rgb24", height=size.height, width=size.width, interpolation="AREA")
+        if mirrored:
+            array = array[::-1]
+        return np.ascontiguousarray(np.rot90(array, turns))
+
+
+def _orientation(frame: av.VideoFrame) -> tuple[int, bool]:
+    """Quarter turns anticlockwise that set a frame upright, and whether it is turned upside down before.
+
+    FFmpeg's display matrix (libavutil/display.h) maps (x, y) to (a x + c y, b x + d y); ``frame.rotation`` is
+    the anticlockwise angle to which it turns (1, 0). A negative determinant is a mirror image.
+    """
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return 0, False
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].astype(float)
+    return round(frame.rotation / 90) % 4, a * d - b * c < 0
 
 
 class _Clock:
-    """Seconds since the first frame; where stamps are missing or go back, time goes on by the last step."""
+    """Seconds since the first frame.
+
+    Where a stamp is missing, does not grow, or jumps by more than ``MAX_STEP`` seconds, time goes on by the
+    last step, and later stamps count from there.
+    """
 
     def __init__(self) -> None:
-        self._first: float | None = None
+        self._origin: float | None = None
         self._last = 0.0
         self._step = 1 / 30
 
-    def seconds(self, frame: av.VideoFrame) -> float:
-        if self._first is None:
-            self._first = frame.time or 0.0
+    def seconds(self, stamp: float | None) -> float:
+        if self._origin is None:
+            self._origin = stamp or 0.0
             return 0.0
-        now = self._last + self._step if frame.time is None else frame.time - self._first
-        if now <= self._last:
+        now = self._last if stamp is None else stamp - self._origin
+        if 0 < now - self._last <= MAX_STEP:
+            self._step = now - self._last
+        else:
             now = self._last + self._step
-        self._step = min(now - self._last, 1.0)
+            self._origin = self._origin if stamp is None else stamp - now
         self._last = now
         return now
 
@@ -147,17 +175,25 @@ def _open_container(path: Path) -> Any:
     try:
         if path.stat().st_size == 0:
             raise VideoError("the file is empty (0 bytes)")
-        container = av.open(str(path), metadata_errors="replace")
-    except av.FFmpegError as error:
-        raise VideoError(f"not a readable video ({error.strerror})") from error
+        # Absolute: FFmpeg takes what stands before a colon in a bare name for a protocol.
+        container = av.open(str(path.absolute()), metadata_errors="replace")
     except OSError as error:
         raise VideoError(f"cannot be opened ({error.strerror})") from error
-    if not container.streams.video:
+    except av.FFmpegError as error:
+        raise VideoError(f"not a readable video ({error.strerror})") from error
+    if reason := _unusable(container):
         container.close()
-        raise VideoError(
-            "holds no picture, only " + (", ".join(s.type for s in container.streams) or "nothing")
-        )
+        raise VideoError(reason)
     return container
+
+
+def _unusable(container: Any) -> str | None:
+    stream = container.streams.best("video")
+    if stream is None:
+        return "holds no picture, only " + (", ".join(s.type for s in container.streams) or "nothing")
+    if stream.codec_context is None:
+        return "its pictures are in a format that this build of PyAV cannot decode"
+    return None
 
 
 def write_video(path: Path | str, frames: Iterable[np.ndarray], rate: float, quality: int = 23) -> int:
@@ -205,10 +241,8 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], rate: float, qua
 
 
 def _add_stream(container: Any, frame: np.ndarray, rate: float, quality: int) -> Any:
-    from fractions import Fraction
-
     try:
-        stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1001))
+        stream = container.add_stream("libx264", rate=Fraction(float(rate)).limit_denominator(1001))
     except (av.FFmpegError, ValueError) as error:
         raise VideoError("this build of PyAV cannot write H.264 (libx264 is missing)") from error
     stream.height, stream.width = frame.shape[:2]

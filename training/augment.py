@@ -16,7 +16,7 @@ def vary_time(start: float, length: int, frames: int, rng: np.random.Generator) 
     Returns
     -------
     start, step : float
-        First frame, kept so that the clip ends inside the walk where the walk is long enough; frames per frame.
+        First frame, such that the clip ends inside the walk where that is long enough; frames per frame.
     """
     step = 1 + rng.uniform(-MAX_STRETCH, MAX_STRETCH)
     shifted = start + rng.uniform(-0.5, 0.5) * length

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from gait.console import Progress
-from gait.errors import InterruptedRunError
+from gait.errors import DiskFullError, InterruptedRunError, is_disk_full
 from gait.runs import write_json
 from training.dataset import ClipDataset
 from training.runs import write_history
@@ -37,8 +38,8 @@ class Epochs(keras.callbacks.Callback):
 class Keeper(keras.callbacks.Callback):
     """After every epoch, a checkpoint from which training goes on exactly; and the best epoch's weights.
 
-    ``state.json`` names the files that belong together and is renamed into place last, so an interruption at any
-    moment leaves the checkpoint before.
+    ``state.json`` names the files that belong together and is renamed into place last, so an interruption at
+    any moment leaves the checkpoint before.
 
     Parameters
     ----------
@@ -75,6 +76,7 @@ class Keeper(keras.callbacks.Callback):
             vars(self._companions[name]).update(memory)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Keep it all; the state's file comes last."""
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
         number = epoch + 1
@@ -85,31 +87,20 @@ class Keeper(keras.callbacks.Callback):
         self._state.update(epoch=number, last=last, memory=memory)
         write_json(self._folder / "state.json", self._state)
         write_history(self._folder.parent, self.history)
-        self._remove_superseded()
+        remove_leftovers(self._folder)
 
     def _keep_if_best(self, number: int, logs: Mapping[str, float]) -> None:
-        value = float(
-            logs.get("val_loss", -number)
-        )  # without validation the last epoch is the one that is kept
-        if self._state["best_value"] is None or value < self._state["best_value"]:
-            best = f"best-{number}.weights.h5"
-            self.model.save_weights(self._folder / best)
-            self._state.update(best_epoch=number, best_value=value, best=best)
-
-    def _remove_superseded(self) -> None:
-        for path in self._folder.iterdir():
-            if path.name not in ("state.json", self._state["last"], self._state["best"]):
-                path.unlink()
+        # Without validation the last epoch is the one that is kept.
+        value, best = float(logs.get("val_loss", -number)), self._state["best_value"]
+        if best is None or value < best or math.isnan(best):
+            file = f"best-{number}.weights.h5"
+            self.model.save_weights(self._folder / file)
+            self._state.update(best_epoch=number, best_value=value, best=file)
 
 
 def _plain(value: Any) -> Any:
-    return (
-        None
-        if value is None
-        else float(value)
-        if isinstance(value, float) or hasattr(value, "item")
-        else value
-    )
+    """A number that JSON can hold."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def read_state(folder: Path) -> dict[str, Any]:
@@ -118,7 +109,7 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 class Bar(keras.callbacks.Callback):
-    """Advance the one progress bar of training; off a terminal, a plain line an epoch at most every few."""
+    """Advance the one progress bar of training, and let it show the epoch and its scores."""
 
     def __init__(self, bar: Progress, epochs: int):
         super().__init__()
@@ -137,14 +128,42 @@ _SHOWN = ("loss", "val_loss", "val_accuracy")
 
 
 @contextlib.contextmanager
-def interruptible(folder: Path):
-    """Say how to go on when Ctrl-C ends training."""
+def interruptible(folder: Path) -> Iterator[None]:
+    """Say how to go on when Ctrl-C or a full disk ends training; leave nothing half-written.
+
+    Parameters
+    ----------
+    folder : path
+        The run folder; its ``checkpoint`` folder is what training goes on from.
+
+    Raises
+    ------
+    InterruptedRunError, DiskFullError
+    """
+    again = "--resume" if folder.parent == Path("runs") else f"--resume --runs {folder.parent}"
     try:
         yield
     except KeyboardInterrupt:
-        if (folder / "checkpoint" / "state.json").exists():
-            epoch = read_state(folder / "checkpoint")["epoch"]
-            raise InterruptedRunError(
-                f"interrupted; epoch {epoch} is kept. Go on with: python train.py --resume"
-            ) from None
-        raise
+        if not (folder / "checkpoint" / "state.json").exists():
+            raise
+        epoch = read_state(folder / "checkpoint")["epoch"]
+        raise InterruptedRunError(
+            f"interrupted; epoch {epoch} is kept. Go on with: python train.py {again}"
+        ) from None
+    except (OSError, RuntimeError) as error:
+        if not is_disk_full(error):
+            raise
+        raise DiskFullError(
+            f"the disk is full while writing to {folder}. Free some room and go on with: "
+            f"python train.py {again}"
+        ) from error
+    finally:
+        remove_leftovers(folder / "checkpoint")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what the state does not name: older checkpoints, and half-written ones."""
+    state = read_state(folder) if (folder / "state.json").exists() else {}
+    for path in folder.glob("*"):
+        if path.name not in ("state.json", state.get("last"), state.get("best")):
+            path.unlink()

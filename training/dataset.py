@@ -13,9 +13,19 @@ from training.augment import vary_clip, vary_time
 
 
 def class_weights(labels: Sequence[int], classes: int) -> np.ndarray:
-    """Weight of each class, inverse to its number of walks; a walk weighs 1 on average (as in scikit-learn)."""
+    """Weight of each class, inverse to its number of walks; walks weigh 1 on average (scikit-learn's way)."""
     counts = np.bincount(labels, minlength=classes)
     return np.divide(len(labels), np.count_nonzero(counts) * counts, out=np.zeros(classes), where=counts > 0)
+
+
+def oversampled(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Walk indices in which every class is as frequent as the most frequent one.
+
+    Every walk of a class comes equally often, or once more than the others; chance decides which.
+    """
+    most = np.bincount(labels).max()
+    members = (np.flatnonzero(labels == label) for label in np.unique(labels))
+    return np.concatenate([np.resize(rng.permutation(m), most) for m in members])
 
 
 class ClipDataset(keras.utils.PyDataset):
@@ -60,36 +70,30 @@ class ClipDataset(keras.utils.PyDataset):
         self._how, self._walks, self._batch_size = how, walks, batch_size
         self._labels = np.asarray(labels)
         self._targets = self._labels if soft is None else soft
-        self._balance, self._augment, self._shuffle, self._seed = balance, augment, shuffle, seed
-        self._starts = [how.starts(walk) for walk in walks]
-        self._weights = self._walk_weights()
+        self._augment, self._shuffle, self._seed = augment, shuffle, seed
+        starts = [how.starts(walk) for walk in walks]
+        # Chosen once: Keras counts on the same number of batches in every epoch, and walks differ in length.
+        shown = range(len(walks))
+        if balance == "oversample":
+            shown = oversampled(self._labels, np.random.default_rng([seed, 2]))
+        self._clips = [(int(walk), int(start)) for walk in shown for start in starts[walk]]
+        self._weights = self._walk_weights(np.array([len(s) for s in starts]), balance)
         self.set_epoch(0)
 
-    def _walk_weights(self) -> np.ndarray:
-        """Weight of each walk's clips; a clip weighs 1 on average."""
-        weights = np.ones(len(self._walks))
-        if self._balance == "weights":
+    def _walk_weights(self, counts: np.ndarray, balance: str) -> np.ndarray:
+        """Weight of each walk's clips, ``counts`` in number; a clip that is shown weighs 1 on average."""
+        weights = np.ones(len(counts))
+        if balance == "weights":
             weights = class_weights(self._labels, self._labels.max() + 1)[self._labels]
-        counts = np.array([len(starts) for starts in self._starts])
-        return weights / counts * counts.sum() / weights.sum()
+        weights /= counts
+        return weights / weights[[walk for walk, _ in self._clips]].mean()
 
     def set_epoch(self, epoch: int) -> None:
-        """Fix the order of an epoch; called at its beginning."""
+        """Fix the order and the variations of an epoch; called at its beginning."""
         self._epoch = epoch
-        rng = np.random.default_rng([self._seed, epoch])
-        walks = self._oversampled(rng) if self._balance == "oversample" else range(len(self._walks))
-        self._items = [(walk, start) for walk in walks for start in self._starts[walk]]
+        self._items = list(self._clips)
         if self._shuffle:
-            rng.shuffle(self._items)
-
-    def _oversampled(self, rng: np.random.Generator) -> list[int]:
-        """Every walk, and walks of rarer classes again, drawn anew each epoch, until all classes are as many."""
-        most = np.bincount(self._labels).max()
-        chosen = list(range(len(self._walks)))
-        for label in np.unique(self._labels):
-            members = np.flatnonzero(self._labels == label)
-            chosen.extend(rng.choice(members, most - len(members)).tolist())
-        return chosen
+            np.random.default_rng([self._seed, epoch]).shuffle(self._items)
 
     def __len__(self) -> int:
         return -(-len(self._items) // self._batch_size)

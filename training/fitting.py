@@ -61,7 +61,7 @@ def fit(
     companions = _companions(options, validated=validation is not None)
     keeper = Keeper(checkpoints, companions, state)
     done = state["epoch"] if state else 0
-    finished = bool(state and state["memory"].get("EarlyStopping", {}).get("wait", 0) >= options.patience)
+    finished = bool(state and state["memory"].get("EarlyStopping", {}).get("stopped_epoch"))
     if done < options.epochs and not finished:
         with interruptible(folder), progress_bar("Training", len(train) * (options.epochs - done)) as bar:
             extra = [keras.callbacks.TensorBoard(folder / "tensorboard")] if options.tensorboard else []
@@ -70,6 +70,7 @@ def fit(
                 validation_data=validation,
                 epochs=options.epochs,
                 initial_epoch=done,
+                shuffle=False,  # the dataset does; Keras would by a state that no checkpoint holds
                 callbacks=[Epochs(train), *companions, *extra, keeper, Bar(bar, options.epochs)],
                 verbose=0,
             )

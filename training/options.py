@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gait.errors import GaitmoodError
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -30,7 +32,7 @@ class TrainOptions:
     hold_out: float = 0.0
     """Share of the walks to keep aside for `test.py --held-out`: whole subjects, never trained on."""
     validation: float = 0.2
-    """Share of the remaining walks that chooses the epoch: whole subjects. 0: train all epochs, choose nothing."""
+    """Share of the remaining walks that chooses the epoch: whole subjects. 0: train all epochs."""
     epochs: int = 60
     """Passes over the training walks, at most."""
     patience: int = 10
@@ -67,3 +69,24 @@ class TrainOptions:
     """Where run folders go."""
     saved_models: Path = Path("saved_models")
     """Where model files go."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could be made with.
+
+        Raises
+        ------
+        GaitmoodError
+            A number is not positive, or a name is no plain file name.
+        """
+        for name in ("frames", "rate", "epochs", "patience", "batch_size", "learning_rate", "jobs"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise GaitmoodError(
+                    f"--{name.replace('_', '-')}: a number above 0 was expected, found {value}."
+                )
+        if self.seed < 0:
+            raise GaitmoodError(f"--seed: a number that is not negative was expected, found {self.seed}.")
+        if self.name is not None and (self.name != Path(self.name).name or self.name.startswith(".")):
+            raise GaitmoodError(
+                f"--name: a plain name was expected, found '{self.name}'. --saved-models chooses the folder."
+            )

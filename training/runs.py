@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gait.errors import GaitmoodError
+from gait.predictions import write_beside
 
 OPTIONS, WALKS, STATE, RESULT = "options.json", "walks.json", "checkpoint/state.json", "result.json"
 
@@ -27,13 +29,13 @@ def unfinished_run(runs: Path) -> Path:
 
 
 def write_history(folder: Path, history: Mapping[str, Sequence[float]]) -> None:
-    """The curves as ``log.csv``, a row an epoch, and as ``curves.png``."""
-    names = list(history)
-    with (folder / "log.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["epoch", *names])
-        for epoch, row in enumerate(zip(*history.values(), strict=True), start=1):
-            writer.writerow([epoch, *row])
+    """The curves as ``log.csv``, a row an epoch."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["epoch", *history])
+    for epoch, row in enumerate(zip(*history.values(), strict=True), start=1):
+        writer.writerow([epoch, *row])
+    write_beside(folder / "log.csv", text.getvalue().encode())
 
 
 def draw_curves(path: Path, history: Mapping[str, Sequence[float]], best_epoch: int) -> None:

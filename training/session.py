@@ -62,7 +62,8 @@ def train(options: TrainOptions) -> Result:
         write_json(folder / runs.WALKS, _sides(walks))
     elif json.loads((folder / runs.WALKS).read_text(encoding="utf-8")) != _sides(walks):
         raise GaitmoodError(
-            f"--resume: the walks or their labels have changed since {folder} began. Put them back, or start a new run."
+            f"--resume: the walks or their labels have changed since {folder} began. "
+            "Put them back, or start a new run."
         )
     return _fit_and_save(options, walks, folder)
 
@@ -80,7 +81,9 @@ def _fit_and_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> 
     from training.fitting import fit, fresh_model
 
     keras.utils.set_random_seed(options.seed)
-    soft = options.soft_labels and _all_soft(walks)
+    soft = options.soft_labels
+    if soft:
+        _check_soft(walks)
     shape = walks.preprocess.input_shape
     model = fresh_model(options, shape, len(walks.classes), soft)
     say(f"Model {options.model}: {model.count_params():,} parameters, input {' x '.join(map(str, shape))}")
@@ -98,13 +101,12 @@ def _fit_and_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> 
     return Result(path, folder, validation, record, walks.left_out)
 
 
-def _all_soft(walks: TrainingWalks) -> bool:
+def _check_soft(walks: TrainingWalks) -> None:
     missing = [w.sample.name for w in (*walks.train, *walks.validation) if w.sample.soft is None]
     if missing:
         raise GaitmoodError(
             f"--soft-labels needs ratings; {len(missing)} walks have none, such as {missing[0]}."
         )
-    return True
 
 
 def _datasets(options: TrainOptions, walks: TrainingWalks, soft: bool) -> tuple[Any, Any]:
@@ -132,7 +134,7 @@ def _record(options: TrainOptions, walks: TrainingWalks, history: dict[str, list
         classes=walks.classes,
         preprocess=walks.preprocess,
         walks=tuple(known),
-        options=plain(options),
+        options=plain(replace(options, resume=False)),
         seed=options.seed,
         versions=bundles.library_versions(),
         history=history,

@@ -73,9 +73,10 @@ def preprocessing_for(options: TrainOptions, samples: Sequence[Sample]) -> ClipP
 def _say_found(collection: Collection, folder: Path) -> None:
     if not collection.samples:
         raise NothingUsableError(
-            f"no videos in {folder}/ (looked for {', '.join(EXTENSIONS)}). Put walking videos there, in a folder "
-            f"for each emotion ({folder}/happy/anna.mp4, {folder}/sad/ben.mp4, ...) or with a labels.csv "
-            "(columns video,label and, better, subject) beside them; or pass --demo to try it with synthetic walkers."
+            f"no videos in {folder}/ (looked for {', '.join(EXTENSIONS)}). Put walking videos there, in a "
+            f"folder for each emotion ({folder}/happy/anna.mp4, {folder}/sad/ben.mp4, ...) or with a "
+            "labels.csv (columns video,label and, better, subject) beside them; or pass --demo to try it "
+            "with synthetic walkers."
         )
     subjects = {sample.subject for sample in collection.samples} - {None}
     who = f"{len(subjects)} subjects" if subjects else "subjects unknown"
@@ -92,8 +93,9 @@ def _say_found(collection: Collection, folder: Path) -> None:
 def _check_classes(labelled: Sequence[Sample], collection: Collection, options: TrainOptions) -> None:
     if not labelled:
         raise NothingUsableError(
-            f"none of the {len(collection.samples)} walks in {options.videos}/ has a label. Put them in a folder for each "
-            "emotion, or beside a labels.csv (columns video,label), or name a label file with --labels."
+            f"none of the {len(collection.samples)} walks in {options.videos}/ has a label. Put them in a "
+            "folder for each emotion, or beside a labels.csv (columns video,label), or name a label file "
+            "with --labels."
         )
     _check_enough(labelled, collection.classes, options.videos)
 
@@ -135,17 +137,26 @@ def _without_copies(walks: Sequence[Walk]) -> tuple[list[Walk], list[str]]:
 
 
 def split(walks: Sequence[Walk], options: TrainOptions) -> tuple[tuple[Walk, ...], ...]:
-    """Training, validation and held-out walks: whole subjects, or as the label file's split column says."""
-    side = np.array([walk.sample.split or "" for walk in walks], dtype=object)
-    side[side == "test"] = "held-out"
+    """Training, validation and held-out walks: as the label file's split column says, else whole subjects.
+
+    A walk that the column leaves open goes where its subject's other walks are. Where the column names no
+    walk for validation, some of those to train on are taken for it.
+
+    Raises
+    ------
+    GaitmoodError
+        A subject stands on two sides, or filling a side would leave nothing of a class to train on.
+    """
+    side = _given_sides(walks)
     if not (side == "held-out").any() and options.hold_out:
-        side[_aside(walks, side == "", options.hold_out, options.seed)] = "held-out"
+        side[_aside(walks, side == "", options.hold_out, options.seed, "--hold-out")] = "held-out"
     if not (side == "validation").any() and options.validation:
-        side[_aside(walks, side == "", options.validation, options.seed + 1)] = "validation"
+        free = (side == "") | (side == "train")
+        side[_aside(walks, free, options.validation, options.seed + 1, "--validation")] = "validation"
     side[side == ""] = "train"
     parts = tuple(tuple(walk for walk, s in zip(walks, side, strict=True) if s == name) for name in SPLITS)
     _refuse_shared_subjects(parts)
-    assert sum(map(len, parts)) == len(walks)
+    _refuse_untrained_classes(walks, parts[0])
     for name, part in zip(("train on", "validate on", "hold out"), parts, strict=True):
         if part:
             subjects = {walk.sample.subject for walk in part} - {None}
@@ -153,14 +164,32 @@ def split(walks: Sequence[Walk], options: TrainOptions) -> tuple[tuple[Walk, ...
     return parts
 
 
-def _aside(walks: Sequence[Walk], free: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+def _given_sides(walks: Sequence[Walk]) -> np.ndarray:
+    """Each walk's side by the label file, (N,) str; "" where it says nothing of its subject either."""
+    names = {"test": "held-out", None: ""}
+    given = [names.get(walk.sample.split, walk.sample.split) for walk in walks]
+    of_subject = {walk.sample.subject: s for walk, s in zip(walks, given, strict=True) if s}
+    of_subject.pop(None, None)
+    sides = [s or of_subject.get(walk.sample.subject, "") for walk, s in zip(walks, given, strict=True)]
+    return np.array(sides, dtype=object)
+
+
+def _aside(walks: Sequence[Walk], free: np.ndarray, fraction: float, seed: int, option: str) -> np.ndarray:
     indices = np.flatnonzero(free)
     samples = [walks[i].sample for i in indices]
     groups = groups_of([s.subject for s in samples], [s.name for s in samples])
     try:
         return indices[hold_out([s.label for s in samples], groups, fraction, seed)]
     except GaitmoodError as error:
-        raise GaitmoodError(f"{error} Or train without validation: --validation 0") from None
+        raise GaitmoodError(f"{option} {fraction:g}: {error} Or do without: {option} 0") from None
+
+
+def _refuse_untrained_classes(walks: Sequence[Walk], train: Sequence[Walk]) -> None:
+    if missing := sorted({w.sample.label for w in walks} - {w.sample.label for w in train}):
+        raise GaitmoodError(
+            f"the split that the label file gives leaves no walk labelled {', '.join(missing)} to train on. "
+            "Move one of them to the training side."
+        )
 
 
 def _refuse_shared_subjects(parts: Sequence[Sequence[Walk]]) -> None:
@@ -170,6 +199,6 @@ def _refuse_shared_subjects(parts: Sequence[Sequence[Walk]]) -> None:
             subject = walk.sample.subject
             if subject is not None and seen.setdefault(subject, number) != number:
                 raise GaitmoodError(
-                    f"subject '{subject}' stands on two sides of the split that the label file gives: a model would be "
-                    "judged on a person it was trained on. Give each subject one side."
+                    f"subject '{subject}' stands on two sides of the split that the label file gives: a "
+                    "model would be judged on a person it was trained on. Give each subject one side."
                 )

@@ -4,8 +4,8 @@ A model file holds
 
 - ``INPUT``: the kind of preprocessing it eats (see :mod:`gait.preprocess`),
 - ``LEARNING_RATE``: Adam's default step size for it,
-- ``build(shape, classes)``: a functional Keras model with named outputs, always ``emotion`` (N, K) probabilities
-  in float32, uncompiled,
+- ``build(shape, classes)``: a functional Keras model with named outputs, always ``emotion`` (N, K)
+  probabilities in float32, uncompiled,
 - ``losses(soft)``: a loss for each output.
 
 A new model costs one such file and one line here.
@@ -40,7 +40,19 @@ def architecture(name: str) -> ModuleType:
 
 
 def build_model(name: str, shape: tuple[int, ...], classes: int) -> Any:
-    """Build a model for inputs of ``shape`` (without the batch axis), in the form that trains fastest."""
+    """Build a model for inputs of ``shape`` (without the batch axis), in the form that trains fastest.
+
+    Raises
+    ------
+    GaitmoodError
+        No model has this name, or this one cannot be built for such inputs.
+    """
     from gait.models.folding import fold
 
-    return fold(architecture(name).build(shape, classes))
+    try:
+        return fold(architecture(name).build(shape, classes))
+    except ValueError as error:
+        raise GaitmoodError(
+            f"{name} cannot be built for inputs of {' x '.join(map(str, shape))}: give it more frames or "
+            f"larger ones (--frames, --frame-size). Keras says: {str(error).splitlines()[0]}"
+        ) from error

@@ -1,0 +1,133 @@
+"""What a feature is: a name, a unit, words, a source, and a pure function of a motion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gait.features.motion import Motion
+
+Group = Literal["posture", "movement", "gait", "effort"]
+Needs = Literal["world", "root"]
+
+# A statistic over fewer of a walk's frames than this share is not given.
+MIN_KNOWN = 0.5
+# A walk's range leaves out this share of the frames at either end: a single wild frame does not count, and a
+# sine loses 0.2 % of its range.
+_OUTSIDE = 0.02
+
+
+class NotMeasurable(Exception):  # noqa: N818 - an answer, not a failure
+    """A feature that this walk does not tell; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class FrameFeature:
+    """A value for every frame.
+
+    Attributes
+    ----------
+    name : str
+    unit : str
+        ``heights`` are body heights, see :func:`gait.features.motion.body_height`.
+    group : {"posture", "movement", "effort"}
+    part : str
+        Of the body.
+    words : str
+        What it is and which way is positive, for people.
+    source : str
+    compute : function
+        Motion -> (T,) float array, NaN where a joint is not known.
+    """
+
+    name: str
+    unit: str
+    group: Group
+    part: str
+    words: str
+    source: str
+    compute: Callable[[Motion], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One value for a walk.
+
+    Attributes
+    ----------
+    name, unit, part, words, source : str
+        As in :class:`FrameFeature`.
+    group : {"posture", "movement", "gait", "effort"}
+    needs : {"world", "root"}
+        ``root``: NaN where the path of the hips through space is not known.
+    compute : function
+        Motion -> float; raises :class:`NotMeasurable` where the walk does not tell.
+    """
+
+    name: str
+    unit: str
+    group: Group
+    part: str
+    needs: Needs
+    words: str
+    source: str
+    compute: Callable[[Motion], float]
+
+
+def over_walk(
+    feature: FrameFeature, how: str, statistic: Callable[[np.ndarray], float], words: str
+) -> Feature:
+    """A feature of the walk from one of its frames, named ``FRAMEFEATURE_how``."""
+    return Feature(
+        name=f"{feature.name}_{how}",
+        unit=feature.unit,
+        group=feature.group,
+        part=feature.part,
+        needs="world",
+        words=f"{words} over the walk: {feature.words}",
+        source=feature.source,
+        compute=lambda motion: statistic(feature.compute(motion)),
+    )
+
+
+def known(values: np.ndarray) -> np.ndarray:
+    """The finite ones of (T,) values.
+
+    Raises
+    ------
+    NotMeasurable
+        They are less than :data:`MIN_KNOWN` of all.
+    """
+    finite = values[np.isfinite(values)]
+    if len(finite) == 0 or len(finite) < MIN_KNOWN * len(values):
+        share = len(finite) / max(len(values), 1)
+        raise NotMeasurable(f"known in {share:.0%} of the frames; at least {MIN_KNOWN:.0%} are needed")
+    return finite
+
+
+def mean(values: np.ndarray) -> float:
+    """Mean of the known ones of (T,) values."""
+    return float(known(values).mean())
+
+
+def highest(values: np.ndarray) -> float:
+    """Largest of the known ones of (T,) values."""
+    return float(known(values).max())
+
+
+def spread(values: np.ndarray) -> float:
+    """Range of (T,) values between their 2nd and 98th percentile."""
+    low, high = np.quantile(known(values), (_OUTSIDE, 1 - _OUTSIDE))
+    return float(high - low)
+
+
+def by_name(features: Iterable) -> dict:
+    """Features by their names, in order; two of one name are a mistake."""
+    features = list(features)
+    table = {feature.name: feature for feature in features}
+    if len(table) < len(features):
+        raise ValueError("two features have the same name")
+    return table

@@ -1,0 +1,326 @@
+"""Following people through a video: where to look next, one-euro smoothing, and who is the walker.
+
+What is found in a frame comes from a *finder* with two methods, ``detect`` (where is somebody?) and
+``locate`` (the joints of the person in a region); :class:`gait.pose.blazepose.BlazePose` is one. Everything
+here is independent of the networks behind it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+# MediaPipe's pose_landmark_filtering: (min_cutoff in Hz, beta, derivative cutoff in Hz). Image landmarks and
+# alignment points are scaled by the person's size in the picture first, world landmarks are in metres
+# already.
+IMAGE_SMOOTHING = (0.05, 80.0, 1.0)
+WORLD_SMOOTHING = (0.1, 40.0, 1.0)
+ALIGNMENT_SMOOTHING = (0.01, 10.0, 1.0)
+
+REGION_SCALE = 1.25
+LOOK_EVERY = 15  # frames between two looks for people who are not followed yet
+MOST_PEOPLE = 4  # followed at a time; each costs one run of the landmark network a frame
+MEMORY_SECONDS = 2.0  # for this long a person who was lost is taken for the same when found again nearby
+STEP_SECONDS = 1.0
+STEP_METRES = 0.01  # people who stand still measured below 0.002, walkers seen from in front above 0.02
+_ANKLES = (27, 28)
+_BODY = np.array([11, 12, 23, 24, 25, 26, 27, 28])
+
+
+@dataclass(frozen=True)
+class Region:
+    """A square in the picture: centre (x, y) and side in pixels, turned clockwise by ``angle`` radians."""
+
+    x: float
+    y: float
+    side: float
+    angle: float = 0.0
+
+    def to_frame(self, points: np.ndarray) -> np.ndarray:
+        """Points (N, 2) in units of the region, (0, 0) its upper left corner, to pixels (N, 2)."""
+        return (points - 0.5) * self.side @ self.rotation.T + (self.x, self.y)
+
+    @property
+    def rotation(self) -> np.ndarray:
+        """(2, 2) matrix that turns by ``angle``, clockwise as the picture's y axis points down."""
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        return np.array([[cos, -sin], [sin, cos]])
+
+
+def region_from_points(points: np.ndarray, scale: float = REGION_SCALE) -> Region:
+    """Region of a person from the two alignment points that BlazePose predicts.
+
+    Parameters
+    ----------
+    points : (2, 2) float
+        Middle of the hips and a point on the circle about the whole person, above the head; pixels.
+    scale : float
+        The side is this often the circle's diameter.
+
+    Returns
+    -------
+    Region
+        Turned so that the second point is straight above the first (Bazarevsky et al. 2020, "BlazePose").
+    """
+    (x, y), (dx, dy) = points[0], points[1] - points[0]
+    angle = math.pi / 2 - math.atan2(-dy, dx)
+    angle -= 2 * math.pi * math.floor((angle + math.pi) / (2 * math.pi))
+    return Region(float(x), float(y), 2 * math.hypot(dx, dy) * scale, angle)
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """What a finder knows of one person in one frame.
+
+    Attributes
+    ----------
+    image : (V, 2) float
+        Pixels.
+    world : (V, 3) float
+        Metres, axes as in :class:`gait.pose.sequence.PoseSequence`.
+    visibility : (V,) float
+        In [0, 1].
+    alignment : (2, 2) float
+        The points that :func:`region_from_points` takes.
+    """
+
+    image: np.ndarray
+    world: np.ndarray
+    visibility: np.ndarray
+    alignment: np.ndarray
+
+
+class Finder(Protocol):
+    """Finds people in a frame (H, W, 3) uint8 RGB."""
+
+    def detect(self, frame: np.ndarray, thorough: bool = False) -> list[Region]:
+        """Regions of the people in view, the surest first; with ``thorough`` some may be there twice."""
+
+    def locate(self, frame: np.ndarray, region: Region) -> Landmarks | None:
+        """Joints of the person in a region; None where nobody is there."""
+
+
+class OneEuroFilter:
+    """One-euro filter on an array of any shape (Casiez, Roussel and Vogel, CHI 2012).
+
+    A low-pass filter whose cutoff grows with the (itself low-passed) speed: cutoff = min_cutoff + beta
+    |speed|, alpha = 1 / (1 + 1 / (2 pi cutoff dt)).
+
+    Parameters
+    ----------
+    min_cutoff : float
+        Hz, at rest.
+    beta : float
+        Hz per unit of speed.
+    derivative_cutoff : float
+        Hz, of the filter on the speed.
+    """
+
+    def __init__(self, min_cutoff: float, beta: float, derivative_cutoff: float):
+        self._min_cutoff, self._beta, self._derivative_cutoff = min_cutoff, beta, derivative_cutoff
+        self._time = 0.0
+        self._raw: np.ndarray | None = None
+        self._smooth = self._speed = np.zeros(())
+
+    def __call__(self, seconds: float, values: np.ndarray, size: float = 1.0) -> np.ndarray:
+        """Filtered values at a time; speed is measured in units of ``size`` a second."""
+        if self._raw is None:
+            self._smooth, self._speed = values, np.zeros_like(values)
+        else:
+            step = seconds - self._time
+            speed = (values - self._raw) / (size * step)
+            self._speed = _blend(self._speed, speed, self._derivative_cutoff, step)
+            cutoff = self._min_cutoff + self._beta * np.abs(self._speed)
+            self._smooth = _blend(self._smooth, values, cutoff, step)
+        self._time, self._raw = seconds, values
+        return self._smooth
+
+
+def _blend(old: np.ndarray, new: np.ndarray, cutoff: float | np.ndarray, step: float) -> np.ndarray:
+    alpha = 1 / (1 + 1 / (2 * np.pi * cutoff * step))
+    return old + alpha * (new - old)
+
+
+class _Smoother:
+    """The three one-euro filters of a person who is followed without a break."""
+
+    def __init__(self) -> None:
+        self._image = OneEuroFilter(*IMAGE_SMOOTHING)
+        self._world = OneEuroFilter(*WORLD_SMOOTHING)
+        self._alignment = OneEuroFilter(*ALIGNMENT_SMOOTHING)
+
+    def __call__(self, seconds: float, found: Landmarks) -> Landmarks:
+        # MediaPipe takes the unscaled region's side, twice the distance of the alignment points, as the size.
+        size = 2 * float(np.linalg.norm(found.alignment[1] - found.alignment[0]))
+        return Landmarks(
+            self._image(seconds, found.image, size),
+            self._world(seconds, found.world),
+            found.visibility,
+            self._alignment(seconds, found.alignment, size),
+        )
+
+
+class Track:
+    """One person over the frames in which they were seen.
+
+    Attributes
+    ----------
+    frames : list of int
+        Indices of those frames.
+    image, world, visibility : list of arrays
+        Their joints, see :class:`Landmarks`.
+    region : Region
+        Where to look in the next frame.
+    """
+
+    def __init__(self) -> None:
+        self.frames: list[int] = []
+        self.image: list[np.ndarray] = []
+        self.world: list[np.ndarray] = []
+        self.visibility: list[np.ndarray] = []
+        self.sizes: list[float] = []
+        self.last_seen = -math.inf
+        self._smoother = _Smoother()
+
+    def add(self, index: int, seconds: float, found: Landmarks, again: bool = False) -> None:
+        """Take what was found in a frame; ``again`` after a break, when smoothing starts afresh."""
+        if again:
+            self._smoother = _Smoother()
+        smooth = self._smoother(seconds, found)
+        self.region = region_from_points(smooth.alignment)
+        self.last_seen = seconds
+        self.frames.append(index)
+        self.image.append(smooth.image.astype(np.float32))
+        self.world.append(smooth.world.astype(np.float32))
+        self.visibility.append(smooth.visibility.astype(np.float32))
+        self.sizes.append(self.region.side)
+
+
+class PeopleTracker:
+    """Follows everybody in view, frame by frame.
+
+    A followed person costs one run of ``locate`` a frame; the detector runs when nobody is followed, when
+    somebody was just lost, and every ``LOOK_EVERY`` frames to look for others.
+
+    Attributes
+    ----------
+    tracks : list of Track
+        Everybody seen so far, in order of appearance.
+    """
+
+    def __init__(self, finder: Finder):
+        self._finder = finder
+        self._index = -1
+        self._active: list[Track] = []
+        self.tracks: list[Track] = []
+
+    def step(self, seconds: float, frame: np.ndarray) -> None:
+        """Take the next frame."""
+        self._index += 1
+        self._follow(seconds, frame)
+        lost = [t for t in self.tracks if t not in self._active and seconds - t.last_seen <= MEMORY_SECONDS]
+        thorough = not self._active or self._index % LOOK_EVERY == 0
+        if thorough or lost:
+            self._look_for_others(seconds, self._finder.detect(frame, thorough), frame, lost)
+
+    def _follow(self, seconds: float, frame: np.ndarray) -> None:
+        """Locate the people followed, the longest seen first; who sits on another's joints is lost."""
+        taken: list[Landmarks] = []
+        followed = []
+        for track in sorted(self._active, key=lambda t: -len(t.frames)):
+            found = self._finder.locate(frame, track.region)
+            if found is None or any(_same_person(found, other) for other in taken):
+                continue
+            taken.append(found)
+            followed.append(track)
+            track.add(self._index, seconds, found)
+        self._active = followed
+
+    def _look_for_others(
+        self, seconds: float, regions: list[Region], frame: np.ndarray, lost: list[Track]
+    ) -> None:
+        for region in regions:
+            if len(self._active) >= MOST_PEOPLE:
+                return
+            if any(_overlap(region, track.region) for track in self._active):
+                continue
+            found = self._finder.locate(frame, region)
+            if found is None or any(_on_track(found, track) for track in self._active):
+                continue
+            track = _nearest(found, lost, seconds)
+            again = track is not None
+            if track is None:
+                track = Track()
+                self.tracks.append(track)
+            else:
+                lost.remove(track)
+            track.add(self._index, seconds, found, again)
+            self._active.append(track)
+
+
+def _overlap(one: Region, other: Region) -> bool:
+    """Regions of one person: hips within 15 % of the side, and sides within a factor of two."""
+    apart = math.hypot(one.x - other.x, one.y - other.y)
+    return apart < 0.15 * other.side and 0.5 < one.side / other.side < 2
+
+
+def _same_person(one: Landmarks, other: Landmarks) -> bool:
+    size = 2 * float(np.linalg.norm(other.alignment[1] - other.alignment[0]))
+    apart = np.linalg.norm(one.image[_BODY] - other.image[_BODY], axis=1)
+    return float(apart.mean()) < 0.05 * size
+
+
+def _on_track(found: Landmarks, track: Track) -> bool:
+    apart = np.linalg.norm(found.image[_BODY] - track.image[-1][_BODY], axis=1)
+    return float(apart.mean()) < 0.05 * track.region.side
+
+
+def _nearest(found: Landmarks, lost: list[Track], seconds: float) -> Track | None:
+    """The lost person who may have come here: within half a region, and a whole one more for each second."""
+    near = []
+    for track in lost:
+        apart = math.hypot(*(found.alignment[0] - (track.region.x, track.region.y)))
+        if apart < (0.5 + seconds - track.last_seen) * track.region.side:
+            near.append((apart, track))
+    return min(near, key=lambda pair: pair[0])[1] if near else None
+
+
+def rank_tracks(tracks: list[Track], rate: float) -> list[Track]:
+    """People in order of how long they walk through the clip.
+
+    The walker is who takes steps in most frames, so that a bystander who stands in view all the time is not
+    taken for one; where nobody does, who is seen in most frames; ties go to the larger in the picture.
+
+    Parameters
+    ----------
+    tracks : list of Track
+        As :class:`PeopleTracker` leaves them.
+    rate : float
+        Frames per second.
+    """
+    return sorted(
+        tracks, key=lambda t: (stepping_frames(t, rate), len(t.frames), np.mean(t.sizes)), reverse=True
+    )
+
+
+def stepping_frames(track: Track, rate: float) -> int:
+    """Frames of a person in which the distance between the ankles varies as in walking.
+
+    That is, by a standard deviation above ``STEP_METRES`` over the frames within half of ``STEP_SECONDS``.
+    The distance does not change where an estimator exchanges left and right.
+    """
+    world = np.stack(track.world)
+    apart = np.linalg.norm(world[:, _ANKLES[0]] - world[:, _ANKLES[1]], axis=1)
+    frames = np.array(track.frames)
+    reach = max(1, round(rate * STEP_SECONDS / 2)) if math.isfinite(rate) else 1
+    first = np.searchsorted(frames, frames - reach)
+    last = np.searchsorted(frames, frames + reach, side="right")
+    total = np.concatenate([[0.0], np.cumsum(apart, dtype=np.float64)])
+    square = np.concatenate([[0.0], np.cumsum(apart.astype(np.float64) ** 2)])
+    count = last - first
+    mean = (total[last] - total[first]) / count
+    variance = (square[last] - square[first]) / count - mean**2
+    return int((variance > STEP_METRES**2).sum())

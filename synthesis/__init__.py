@@ -1,0 +1,1 @@
+"""Synthetic walkers that need no download: literature kinematics, joints over time, rendered video."""

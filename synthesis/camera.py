@@ -1,0 +1,104 @@
+"""Static pinhole cameras: where they stand, what they see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gait.errors import GaitmoodError
+from gait.video import FrameSize
+
+VIEWS = ("front", "back", "left", "right", "oblique")
+
+# Azimuth of the camera about the walker in degrees: 0 in front of it, 90 on its left, 180 behind.
+_AZIMUTH = {"front": 0.0, "left": 90.0, "back": 180.0, "right": 270.0}
+_FARTHEST = 40.0
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera without distortion; its axes are x right, y down, z into the picture.
+
+    Attributes
+    ----------
+    position : (3,) tuple
+        Metres in the walker's world (y up, the walker going along +z, its left at +x).
+    target : (3,) tuple
+        The point in the middle of the picture.
+    focal : float
+        Focal length in pixels.
+    size : FrameSize
+        The picture.
+    """
+
+    position: tuple[float, float, float]
+    target: tuple[float, float, float]
+    focal: float
+    size: FrameSize
+
+    @property
+    def rotation(self) -> np.ndarray:
+        """World to camera axes (3, 3): the rows are right, down and ahead."""
+        ahead = np.subtract(self.target, self.position)
+        ahead = ahead / np.linalg.norm(ahead)
+        right = np.cross(ahead, [0.0, 1.0, 0.0])
+        right = right / np.linalg.norm(right)
+        return np.stack([right, np.cross(ahead, right), ahead])
+
+    def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """World points (..., 3) in metres -> pixels (..., 2) as (x, y) and depth (...) in metres."""
+        inside = (points - np.asarray(self.position)) @ self.rotation.T
+        depth = np.maximum(inside[..., 2], 0.05)
+        centre = np.array([self.size.width / 2, self.size.height / 2])
+        return inside[..., :2] / depth[..., None] * self.focal + centre, inside[..., 2]
+
+
+def draw_camera(rng: np.random.Generator, view: str, size: FrameSize, joints: np.ndarray) -> Camera:
+    """Draw a camera: azimuth, height, distance and focal length vary, the walker stays in the picture.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+        Four numbers are drawn whatever the view.
+    view : str
+        One of :data:`VIEWS`. "left" sees the walker's left side; "oblique" is 30 to 55 degrees off the front.
+    size : FrameSize
+        Height and width of the picture.
+    joints : (T, V, 3) array
+        The walk; the camera looks at its middle and steps back until every joint is inside in every frame.
+
+    Raises
+    ------
+    GaitmoodError
+        The view is not known, or no distance shows the whole walk.
+    """
+    if view not in VIEWS:
+        raise GaitmoodError(f"view must be one of {', '.join(VIEWS)}, found {view!r}")
+    turn, up, far, zoom = rng.uniform(-1, 1, 4)
+    azimuth = np.radians(np.sign(turn) * (42.5 + 12.5 * (2 * abs(turn) - 1)) if view == "oblique" else
+                         _AZIMUTH[view] + 7 * turn)  # fmt: skip
+    low, high = joints.min(axis=(0, 1)), joints.max(axis=(0, 1))
+    middle = (low + high) / 2
+    target = (float(middle[0]), 0.95 + 0.05 * up, float(middle[2]))
+    height = 1.35 + 0.25 * up
+    camera = Camera((0.0, 0.0, 0.0), target, float(1.12 + 0.08 * zoom) * size.height, size)
+    distance = 4.6 + 0.4 * far
+    while distance < _FARTHEST:
+        place = (target[0] + distance * np.sin(azimuth), height, target[2] + distance * np.cos(azimuth))
+        camera = replace(camera, position=tuple(map(float, place)))
+        if _sees(camera, joints):
+            return camera
+        distance *= 1.03
+    raise GaitmoodError(
+        f"a walk of {high[2] - low[2]:.1f} m does not fit into a picture of {size.width} x {size.height}; "
+        "make it shorter, or the picture larger"
+    )
+
+
+def _sees(camera: Camera, joints: np.ndarray, margin: float = 0.03) -> bool:
+    pixels, depth = camera.project(joints)
+    edge = margin * min(camera.size.height, camera.size.width)
+    right, bottom = camera.size.width - edge, camera.size.height - edge
+    inside = (pixels > edge).all() and (pixels[..., 0] < right).all() and (pixels[..., 1] < bottom).all()
+    return bool(inside and (depth > 0.8).all())

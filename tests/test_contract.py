@@ -1,0 +1,174 @@
+"""What every model promises. A new one costs a line in ``SHAPES``."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from gait import bundle as bundles
+from gait.errors import GaitmoodError
+from gait.models import MODELS, architecture, build_model
+from gait.predict import BATCH, predict_clips
+from gait.preprocess import ClipPreprocess
+
+CLASSES = ("angry", "happy", "sad")
+
+# A small input for each model: what prepares it, every axis of another size.
+SHAPES = {
+    "cnn_lstm": ClipPreprocess(length=4, rate=10.0, height=14, width=11),
+}
+
+every_model = pytest.mark.parametrize("name", MODELS)
+
+
+def clips(name, count=5, seed=0):
+    shape = (count, *SHAPES[name].input_shape)
+    return np.random.default_rng(seed).random(shape, np.float32)
+
+
+def make(name, seed=0):
+    """An untrained bundle whose answers differ from clip to clip."""
+    keras.utils.set_random_seed(seed)
+    model = build_model(name, SHAPES[name].input_shape, len(CLASSES))
+    record = bundles.Record(architecture=name, classes=CLASSES, preprocess=SHAPES[name])
+    return bundles.Bundle(None, model, record)
+
+
+def saved(tmp_path, bundle):
+    path = tmp_path / "model.h5"
+    bundles.save(path, bundle.model, bundle.record)
+    return path
+
+
+def test_every_model_has_a_small_input_here():
+    assert set(SHAPES) == set(MODELS)
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones():
+    with pytest.raises(GaitmoodError, match=r"unknown model 'transformer'.*cnn_lstm"):
+        build_model("transformer", (4, 14, 11, 3), 3)
+
+
+@every_model
+def test_declares_what_training_needs(name):
+    parts = architecture(name)
+    assert isinstance(SHAPES[name], bundles.preprocessing.KINDS[parts.INPUT])
+    assert 0 < parts.LEARNING_RATE < 1
+    outputs = set(make(name).model.output)
+    assert set(parts.losses(soft=False)) <= outputs
+    assert set(parts.losses(soft=True)) <= outputs
+
+
+@every_model
+def test_is_functional_with_a_named_emotion_output_in_float32(name):
+    model = make(name).model
+    assert isinstance(model, keras.Model)
+    assert set(model.output) == set(model.output_names)
+    outputs = model.predict_on_batch(clips(name))
+    assert outputs["emotion"].shape == (5, len(CLASSES))
+    assert outputs["emotion"].dtype == np.float32
+
+
+@every_model
+def test_probabilities_sum_to_one_and_differ_between_clips(name):
+    p = predict_clips(make(name), clips(name))
+    assert p.min() > 0
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-6)
+    assert np.ptp(p, axis=0).max() > 1e-7
+
+
+@every_model
+def test_prediction_of_a_subset_is_the_subset_of_the_prediction(name):
+    bundle, x = make(name), clips(name, BATCH + 3)
+    everything = predict_clips(bundle, x)
+    for subset in ([0], [BATCH + 2], [5, 2, BATCH + 1]):
+        np.testing.assert_allclose(predict_clips(bundle, x[subset]), everything[subset], atol=1e-7)
+
+
+@every_model
+def test_what_is_loaded_answers_as_what_was_saved_and_keeps_the_class_order(name, tmp_path):
+    bundle, x = make(name), clips(name)
+    loaded = bundles.load(saved(tmp_path, bundle))
+    assert loaded.record.classes == CLASSES
+    assert loaded.record.preprocess == SHAPES[name]
+    np.testing.assert_allclose(predict_clips(loaded, x), predict_clips(bundle, x), atol=1e-6)
+    assert np.ptp(predict_clips(loaded, x), axis=0).max() > 1e-7
+
+
+@every_model
+def test_same_seed_same_weights(name):
+    first, second, other = (make(name, seed).model.get_weights() for seed in (7, 7, 8))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+@every_model
+def test_learns(name):
+    """Gradients reach every weight, for labels and for distributions over classes."""
+    x = clips(name, 3)
+    for soft, targets in ((False, np.array([0, 1, 2])), (True, np.eye(3)[[2, 1, 0]])):
+        model = make(name).model
+        before = model.get_weights()
+        model.compile(keras.optimizers.Adam(0.01), architecture(name).losses(soft))
+        model.train_on_batch(x, {"emotion": targets})
+        after = model.get_weights()
+        assert all(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@every_model
+def test_holds_no_lambda_layer(name):
+    kinds = [type(layer).__name__ for layer in make(name).model._flatten_layers()]
+    assert len(kinds) > 2
+    assert "Lambda" not in kinds
+
+
+@every_model
+def test_an_empty_input_is_refused(name):
+    with pytest.raises(GaitmoodError, match="at least one clip was expected, found none"):
+        predict_clips(make(name), clips(name)[:0])
+
+
+@every_model
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_is_refused(name, bad):
+    x = clips(name)
+    x[3].flat[7] = bad
+    with pytest.raises(GaitmoodError, match=r"finite numbers were expected.*clip 3"):
+        predict_clips(make(name), x)
+
+
+@every_model
+def test_a_wrong_shape_is_refused_with_both_shapes(name):
+    shape = ", ".join(map(str, SHAPES[name].input_shape))
+    for wrong in (clips(name)[0], clips(name).swapaxes(1, 2), clips(name)[:, :-1]):
+        with pytest.raises(GaitmoodError) as caught:
+            predict_clips(make(name), wrong)
+        assert shape in str(caught.value)
+        assert str(wrong.shape) in str(caught.value)
+
+
+@every_model
+def test_an_input_too_small_to_build_for_is_refused(name):
+    with pytest.raises(GaitmoodError, match=rf"{name} cannot be built for inputs of 2 x 3 x 2 x 3"):
+        build_model(name, (2, 3, 2, 3), 3)
+
+
+@every_model
+def test_plain_keras_opens_the_file_in_a_process_that_knows_nothing_of_us(name, tmp_path):
+    bundle, x = make(name), clips(name)
+    saved(tmp_path, bundle)
+    np.save(tmp_path / "x.npy", x)
+    code = (
+        "import keras, numpy, sys; m = keras.models.load_model('model.h5');"
+        "numpy.save('y.npy', m.predict(numpy.load('x.npy'), verbose=0)['emotion']);"
+        "assert not [n for n in sys.modules if n.split('.')[0] in ('gait', 'training', 'synthesis')]"
+    )
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=plain, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), predict_clips(bundle, x), atol=1e-6)

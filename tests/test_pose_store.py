@@ -1,0 +1,111 @@
+"""Pose sequences to files and back."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gait.cache import Cache
+from gait.errors import GaitmoodError
+from gait.pose.sequence import PoseSequence
+from gait.pose.store import from_entry, load_npz, save_npz, to_entry
+
+
+def make_sequence(with_root: bool = True) -> PoseSequence:
+    rng = np.random.default_rng(0)
+    T, V = 7, 5
+    world = rng.normal(size=(T, V, 3)).astype(np.float32)
+    world[2] = np.nan
+    return PoseSequence(
+        image=rng.normal(size=(T, V, 2)).astype(np.float32),
+        world=world,
+        visibility=rng.random((T, V)).astype(np.float32),
+        time=np.arange(T) / 25,
+        frame_size=(48, 32),
+        layout="five",
+        root=rng.normal(size=(T, 3)).astype(np.float32) if with_root else None,
+        root_unit="body" if with_root else None,
+        root_source="estimated" if with_root else "none",
+        mended=np.arange(T) == 4,
+        unique=(1, 5),
+        notes={"people": 2, "reason": "größer als sonst", "list": [1, 2.5, None]},
+    )
+
+
+def assert_same(one: PoseSequence, other: PoseSequence) -> None:
+    for field in dataclasses.fields(PoseSequence):
+        a, b = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(a, np.ndarray):
+            np.testing.assert_array_equal(a, b)
+            assert a.dtype == b.dtype
+        else:
+            assert a == b, field.name
+            assert type(a) is type(b)
+
+
+@pytest.mark.parametrize("with_root", [True, False])
+def test_npz_round_trip(tmp_path, with_root):
+    sequence = make_sequence(with_root)
+    save_npz(sequence, tmp_path / "walk.npz")
+    assert_same(sequence, load_npz(tmp_path / "walk.npz"))
+    assert [p.name for p in tmp_path.iterdir()] == ["walk.npz"]
+
+
+@pytest.mark.parametrize("with_root", [True, False])
+def test_cache_round_trip(tmp_path, with_root):
+    sequence, cache = make_sequence(with_root), Cache(tmp_path)
+    with cache.write("pose-1") as writer:
+        to_entry(sequence, writer)
+    assert_same(sequence, from_entry(cache.find("pose-1")))
+
+
+def write(path, **changes):
+    save_npz(make_sequence(), path)
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays |= changes
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    return path
+
+
+def test_pickled_object_is_not_run(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    path = write(tmp_path / "a.npz", image=np.array([Evil()], dtype=object))
+    with pytest.raises(GaitmoodError, match="keypoint file"):
+        load_npz(path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"world": np.zeros((7, 4, 3))}, r"image: shape \(7, 4, 2\) expected"),
+        ({"visibility": None}, "visibility expected"),
+        ({"facts": None}, "keypoint file"),
+        ({"facts": np.array("no json")}, "keypoint file"),
+        ({"facts": np.array('{"gaitmood_pose": 99}')}, "format 99 is newer"),
+        ({"facts": np.array('{"gaitmood_pose": 1}')}, "layout"),
+    ],
+)
+def test_unfit_files_are_refused_by_name(tmp_path, changes, message):
+    path = write(tmp_path / "b.npz", **changes)
+    with pytest.raises(GaitmoodError, match=message) as caught:
+        load_npz(path)
+    assert "b.npz" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut"])
+def test_damaged_files_are_refused(tmp_path, content):
+    (tmp_path / "c.npz").write_bytes(content)
+    with pytest.raises(GaitmoodError, match=r"c\.npz"):
+        load_npz(tmp_path / "c.npz")
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(GaitmoodError, match=r"none\.npz"):
+        load_npz(tmp_path / "none.npz")
