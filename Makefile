@@ -37,6 +37,8 @@ $(READY): requirements.txt requirements-dev.txt
 	  $(PY) -m pip uninstall -q -y opencv-python && \
 	  $(PY) -m pip install -q "opencv-python-headless==$$(sed -n 's/^opencv-python==//p' requirements.txt)" && \
 	  $(PY) -c 'import cv2'; }
+	@# Without a network the frame models still work, and the message says which two files to put where.
+	-@$(PY) -m gait.pose.weights
 	touch $@
 
 .venv/ready-jax: $(READY) requirements-jax.txt

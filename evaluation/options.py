@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from gait.errors import GaitmoodError
 
@@ -28,6 +29,8 @@ class TestOptions:
     """For a plain Keras file: its classes in the order of its outputs, separated by commas."""
     rate: float = 15.0
     """For a plain Keras file: frames per second of its clips."""
+    background: Literal["subtract", "keep"] = "keep"
+    """For a plain Keras file: whether it saw what moves, or the frames as they are (see train.py)."""
     strict: bool = False
     """Leave with exit code 1 when files had to be left out."""
     jobs: int | None = None

@@ -87,7 +87,7 @@ def _plain_record(path: Path, options: TestOptions) -> bundles.Record:
     if options.classes is None:
         return bundles.load(path).record  # raises, and says which options to give
     classes = [class_name(name) for name in options.classes.split(",")]
-    return bundles.plain_record(path, classes, options.rate)
+    return bundles.plain_record(path, classes, options.rate, options.background)
 
 
 def _find(options: TestOptions, record: bundles.Record) -> Collection:

@@ -301,8 +301,8 @@ def emotion_of(outputs: Any) -> Any:
     return several[0]
 
 
-def plain_record(path: Path, classes: Sequence[str], rate: float) -> Record:
-    """What to assume of a plain Keras file: the user's classes and rate, and the shape its input asks for.
+def plain_record(path: Path, classes: Sequence[str], rate: float, background: str = "keep") -> Record:
+    """What to assume of a plain Keras file: what the user says, and the shape its input asks for.
 
     Raises
     ------
@@ -317,6 +317,6 @@ def plain_record(path: Path, classes: Sequence[str], rate: float) -> Record:
         raise BundleError(
             f"{path}: clips (N, T, H, W, 3) of fixed size were expected as its input, found {shape}."
         )
-    record = Record("", tuple(classes), preprocessing.ClipPreprocess(shape[1], rate, shape[2], shape[3]))
+    record = Record("", tuple(classes), preprocessing.ClipPreprocess(shape[1], rate, *shape[2:4], background))
     _check_fit(path, model, record)
     return record

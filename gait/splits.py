@@ -68,11 +68,12 @@ def _candidates(
     # 2 of 5 folds for 0.4, 1 of 20 for 0.05.
     wanted = max(Fraction(fraction).limit_denominator(10).denominator, round(1 / fraction))
     folds = _folds(labels, groups, wanted, seed)
-    for first in range(len(folds)):
-        taken = [folds[(first + i) % len(folds)] for i in range(max(1, round(fraction * len(folds))))]
-        yield np.any(taken, axis=0)
+    taken = max(1, round(fraction * len(folds)))
+    starts = range(len(folds))
+    turned = [np.any([folds[(first + i) % len(folds)] for i in range(taken)], axis=0) for first in starts]
     alone = [groups == group for group in np.random.default_rng(seed).permutation(sorted(set(groups)))]
-    yield from sorted(alone, key=lambda chosen: abs(chosen.mean() - fraction))
+    for ways in (turned, alone):
+        yield from sorted(ways, key=lambda chosen: abs(chosen.mean() - fraction))
 
 
 def _folds(labels: Sequence[str], groups: np.ndarray, wanted: int, seed: int) -> list[np.ndarray]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from gait.errors import VideoError
 
@@ -51,6 +52,10 @@ class VideoReader:
         # are lost as there are threads, so that what is read would depend on the machine.
         self._stream.thread_type = "SLICE"
         self._fit = fit
+        self._scaler = VideoReformatter()
+        # Asked of the first frame only: it holds for the whole track, and in PyAV 18.1 every look at a frame's
+        # side data keeps that frame in memory for good.
+        self._orientation: tuple[int, bool] | None = None
         self.frames = 0
         self.errors = 0
 
@@ -81,13 +86,17 @@ class VideoReader:
             yield last
 
     def _to_array(self, frame: av.VideoFrame) -> np.ndarray:
-        turns, mirrored = _orientation(frame)
+        if self._orientation is None:
+            self._orientation = _orientation(frame)
+        turns, mirrored = self._orientation
         size = FrameSize(frame.height, frame.width)
         if self._fit is not None:
             box = FrameSize(self._fit.width, self._fit.height) if turns % 2 else self._fit
             size = FrameSize(*fit_inside(size, box))
         # swscale converts and resizes in one pass, which is several times faster than a full-size RGB copy.
-        array = frame.to_ndarray(format="rgb24", height=size.height, width=size.width, interpolation="AREA")
+        # One scaler for all frames: setting one up takes as long as scaling a frame.
+        frame = self._scaler.reformat(frame, size.width, size.height, "rgb24", interpolation="AREA")
+        array = frame.to_ndarray()
         if mirrored:
             array = array[::-1]
         return np.ascontiguousarray(np.rot90(array, turns))

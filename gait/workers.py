@@ -1,9 +1,9 @@
 """Map a function over walks in worker processes: the only place that starts a process.
 
 One progress bar, a time limit and a failure per item, and the rest goes on. Its own small crew rather than a
-pool: concurrent.futures cannot end a worker that hangs and breaks when one dies, and pools whose workers share a
-queue can lose an item, or all of them, when one dies at the wrong moment. Here every worker has a pipe of its
-own, so that nothing is shared that a dying one could leave locked.
+pool: concurrent.futures cannot end a worker that hangs and breaks when one dies, and pools whose workers
+share a queue (Pebble's was tried) lose an item, or all of them, when one dies at the wrong moment. Here every
+worker has a pipe of its own, so that nothing is shared that a dying one could leave locked.
 """
 
 from __future__ import annotations
@@ -122,10 +122,7 @@ class _Crew:
         except (EOFError, OSError):
             code = self._replace(worker)
             if not was_busy:
-                raise GaitmoodError(
-                    f"the worker processes end (exit code {code}) before they have begun to work; what they said "
-                    "stands above. If the machine is short of memory, use fewer of them: --jobs 1"
-                ) from None
+                raise _cannot_start(f"exit code {code}") from None
             value, error = None, f"its worker process died (exit code {code}; out of memory?)"
         else:
             self._give(worker)
@@ -170,9 +167,13 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(function, theirs), daemon=True)
         self.busy, self.item, self.deadline = False, None, math.inf
-        with _interrupts_blocked():
-            self.process.start()
-        theirs.close()
+        try:
+            with _interrupts_blocked():
+                self.process.start()
+        except OSError as error:
+            raise _cannot_start(str(error)) from error
+        finally:
+            theirs.close()
 
     def start(self, item: Any, timeout: float | None) -> None:
         self.pipe.send(item)
@@ -215,11 +216,18 @@ def _serve(function: Callable[[Any], Any], pipe: connection.Connection) -> None:
         del item
 
 
+def _cannot_start(reason: str) -> GaitmoodError:
+    return GaitmoodError(
+        f"a worker process ended before it began to work ({reason}); what it said stands above. "
+        "If the machine is short of memory, use fewer of them: --jobs 1"
+    )
+
+
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
     """Ctrl-C reaches every process of the terminal; only the parent acts on it, and ends the workers.
 
-    A process that is started in this block inherits the mask, so that it is not hit while it is still importing.
+    A process that is started in this block inherits the mask, so that it is not hit while it still imports.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield

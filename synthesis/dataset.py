@@ -14,7 +14,7 @@ from synthesis.kinematics import EMOTIONS
 from synthesis.render import render
 from synthesis.walks import PORTRAIT, joints_path, make_walk, save_joints
 
-DEMO_SUBJECTS, DEMO_TEST_SUBJECTS = 60, 20
+DEMO_SUBJECTS, DEMO_TEST_SUBJECTS = 56, 20
 _FIRST_TEST_SUBJECT = 1000
 _STAGING = ".synthetic-walks-part"
 
@@ -50,9 +50,10 @@ class Style:
     covered_face: bool = False
 
 
-# The demo is filmed from the front in halls, as published gait data are: a network that learns from pixels
-# needs more walks than a demo can hold to tell emotions from every side and before every background.
-DEMO_STYLE = Style(views=("front",), place="hall", seconds=2.5)
+# The demo is filmed from 30 to 55 degrees off the front, on both sides, in halls: there speed, posture and arms
+# all show. From straight ahead, or before every background, a network that learns from pixels alone needs more
+# walks than a demo can hold.
+DEMO_STYLE = Style(views=("oblique",), place="hall", seconds=2.5)
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def make_dataset(
 def make_demo(videos: Path, videos_test: Path, seed: int = 0, jobs: int | None = None) -> bool:
     """Fill both folders with the demo's walkers, unless one of them already holds a video.
 
-    60 people walk once with each emotion for training, 20 others for testing; no body, no clothes, no place
+    56 people walk once with each emotion for training, 20 others for testing; no body, no clothes, no place
     and no camera is in both.
 
     Returns

@@ -19,11 +19,15 @@ RATE = 10.0
 
 
 def square_frames(direction: int, seed: int, frames: int = 10, height: int = 24, width: int = 32):
-    """RGB frames (H, W, 3) of a bright square that goes right (1), left (-1) or stands (0)."""
+    """RGB frames (H, W, 3) of a bright square that goes right (1), left (-1) or stands (0).
+
+    No two seeds give the same file. Sizes are multiples of 8.
+    """
     rng = np.random.default_rng(seed)
-    shade, top = rng.integers(20, 90), int(rng.integers(4, height - 12))
+    top = int(rng.integers(4, height - 12))
+    shades = np.kron(rng.integers(20, 90, (height // 8, width // 8, 3)), np.ones((8, 8, 1))).astype(np.uint8)
     for t in range(frames):
-        frame = np.full((height, width, 3), shade, np.uint8)
+        frame = shades.copy()
         middle = (width - 8) / 2
         x = round(middle + direction * (t / (frames - 1) - 0.5) * 2 * middle)
         frame[top : top + 8, x : x + 8] = (230, 200, 90)

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from dataclasses import replace
 
 import h5py
 import keras
@@ -235,7 +236,7 @@ def test_with_them_it_is_a_bundle_like_any_other(tmp_path):
     model = tiny_model(name="whatever")
     path = plain_file(tmp_path, model)
     record = bundles.plain_record(path, CLASSES, 12.5)
-    assert record.preprocess == HOW
+    assert record.preprocess == replace(HOW, background="keep")
     x = np.random.default_rng(0).random((3, *HOW.input_shape), np.float32)
     found = predict_clips(bundles.load(path, assumed=record), x)
     np.testing.assert_allclose(found, model.predict(x, verbose=0)["whatever"], atol=1e-6)

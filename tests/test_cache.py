@@ -8,15 +8,15 @@ import json
 import multiprocessing
 import os
 import pickle
-import shutil
-import subprocess
 import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from videofiles import mounted_disk
 
 from gait.cache import Cache, content_hash, default_folder, entry_key
 from gait.errors import DiskFullError
@@ -82,11 +82,18 @@ def test_rows_that_are_not_contiguous_are_stored_right(cache):
     np.testing.assert_array_equal(cache.find("a").read("x"), frames[:, ::-1, ::2])
 
 
+def append_all(cache: Cache, key: str, pieces, then=lambda: None) -> None:
+    """Write an entry from pieces, and do something before it is closed."""
+    with cache.write(key) as entry:
+        for piece in pieces:
+            entry.append("x", piece)
+        then()
+
+
 def test_rows_of_another_shape_or_type_are_refused(cache):
     for wrong in (np.zeros((1, 4), np.uint8), np.zeros((1, 3), np.float32)):
-        with pytest.raises(ValueError, match=r"\(3,\) uint8 expected"), cache.write("a") as entry:
-            entry.append("x", np.zeros((1, 3), np.uint8))
-            entry.append("x", wrong)
+        with pytest.raises(ValueError, match=r"\(3,\) uint8 expected"):
+            append_all(cache, "a", [np.zeros((1, 3), np.uint8), wrong])
     assert names(cache) == set()
 
 
@@ -127,10 +134,12 @@ def test_a_damaged_entry_is_seen_removed_and_made_again(cache, harm):
 
 @pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt, GeneratorExit])
 def test_an_interrupted_write_leaves_nothing(cache, kind):
-    with pytest.raises(kind), cache.write("a") as entry:
-        entry.append("frames", np.zeros((4, 2)))
+    def interrupt():
         assert len(names(cache)) == 1
         raise kind
+
+    with pytest.raises(kind):
+        append_all(cache, "a", [np.zeros((4, 2))], interrupt)
     assert names(cache) == set()
     assert cache.find("a") is None
 
@@ -163,23 +172,17 @@ def test_another_failure_of_the_disk_is_not_called_full(cache, monkeypatch):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A real file system of 256 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("a small file system cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted_disk(tmp_path / "disk") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("rows", [1, 100, 4000, 70_000], ids="{} rows at a time".format)
 def test_a_disk_that_is_really_full(small_disk, rows):
     cache = Cache(small_disk / "store")
     make(cache, "small")
-    with pytest.raises(DiskFullError), cache.write("large") as entry:
-        for _ in range(-(-300_000 // (4 * rows))):
-            entry.append("frames", np.ones((rows, 4), np.uint8))
+    pieces = [np.ones((rows, 4), np.uint8)] * -(-300_000 // (4 * rows))
+    with pytest.raises(DiskFullError):
+        append_all(cache, "large", pieces)
     assert names(cache) == {"small"}
     assert cache.find("small") is not None
     make(cache, "another")
@@ -188,14 +191,14 @@ def test_a_disk_that_is_really_full(small_disk, rows):
 
 def test_a_disk_that_is_full_when_the_last_rows_leave_the_buffer(small_disk):
     cache = Cache(small_disk / "store")
-    (small_disk / "ballast").write_bytes(bytes(4096))
-    with pytest.raises(DiskFullError), cache.write("a") as entry:
-        entry.append("frames", np.ones((10, 4), np.uint8))
-        filler = (small_disk / "filler").open("wb", buffering=0)
-        with pytest.raises(OSError, match="space"):
+
+    def fill_up():
+        with (small_disk / "filler").open("wb", buffering=0) as file, suppress(OSError):
             while True:
-                filler.write(bytes(4096))
-        filler.close()
+                file.write(bytes(4096))
+
+    with pytest.raises(DiskFullError):
+        append_all(cache, "a", [np.ones((10, 4), np.uint8)], fill_up)
     assert names(cache) == set()
 
 

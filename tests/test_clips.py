@@ -121,10 +121,10 @@ def test_letterbox_centres_on_black():
     assert letterbox(frame, FrameSize(20, 10)) is frame
 
 
-def stored(path, tmp_path, rate=15.0, size=FrameSize(24, 40)):
+def stored(path, tmp_path):
     cache = Cache(tmp_path / "cache")
     with cache.write("walk") as entry:
-        store_frames(path, rate, size, entry)
+        store_frames(path, 15.0, FrameSize(24, 40), entry)
     return cache.find("walk")
 
 

@@ -123,7 +123,8 @@ class People:
 def _landmarks(x, height, number, stride=0.4):
     """Somebody at x, ``height`` pixels tall, whose feet swing once a second."""
     image = np.zeros((33, 2))
-    image[:, 0], image[:, 1] = x, 300 - height * np.linspace(1, 0, 33)
+    image[:, 0] = x + height / 8 * np.sin(np.arange(33) * np.pi / 2)
+    image[:, 1] = 300 - height * np.linspace(1, 0, 33)
     world = np.zeros((33, 3))
     world[27, 2] = stride * np.sin(2 * np.pi * number / RATE)
     world[28, 2] = -world[27, 2]
@@ -183,6 +184,20 @@ def test_people_who_cross_are_not_merged_for_good():
     assert len(second.frames) > 60
     ends = sorted(track.image[-1][0, 0] for track in tracks)
     np.testing.assert_allclose(ends, [400 - 5 * 69, 100 + 5 * 69], atol=15)
+
+
+def test_second_finding_on_the_same_body_is_nobody_new():
+    """A smaller region about the chest, in which the finder sees a small person."""
+    finder = People(a=lambda i: (100, 200))
+    small = Region(100, 180, 60)
+    finder.detect = lambda frame, thorough=False: [small]
+    whole = finder.locate
+    finder.locate = lambda frame, region: _landmarks(102, 90, 0) if region == small else whole(frame, region)
+    tracker = PeopleTracker(finder)
+    tracker.tracks = tracker._active = [make_track([0])]
+    for i in range(1, 40):
+        tracker.step(i / RATE, np.array([i]))
+    assert len(tracker.tracks) == 1
 
 
 def test_a_crowd_is_not_followed_whole():

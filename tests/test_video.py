@@ -49,7 +49,9 @@ def test_every_container_gives_all_frames_in_order(tmp_path, ending):
     assert errors == 0
 
 
-@pytest.mark.parametrize("name", ["two words.mp4", "Gehörgang é ñ.mp4", "歩く 走る.mkv", "12:30.mp4", "100%d.mp4"])
+@pytest.mark.parametrize(
+    "name", ["two words.mp4", "Gehörgang é ñ.mp4", "歩く 走る.mkv", "12:30.mp4", "100%d.mp4"]
+)
 def test_names_of_any_kind(tmp_path, monkeypatch, name):
     write_numbered(tmp_path / "plain.mkv", 5).rename(tmp_path / name)
     assert read(tmp_path / name)[1] == list(range(5))
@@ -93,7 +95,8 @@ def picture() -> np.ndarray:
     return shot
 
 
-# (a, b, c, d) of the track header's matrix: (x, y) is shown at (a x + c y, b x + d y), y down (ISO/IEC 14496-12).
+# (a, b, c, d) of the track header's matrix (ISO/IEC 14496-12): (x, y) is shown at (a x + c y, b x + d y), y
+# pointing down.
 # (0, 1, -1, 0) is what a phone held upright writes: shown after a quarter turn clockwise.
 TURNS = {
     "upright": ((1, 0, 0, 1), lambda shot: shot),
@@ -189,7 +192,9 @@ def test_the_size_of_frames_may_change(tmp_path):
     with av.open(str(path), "w") as target:
         stream = None
         for part, height in enumerate((48, 96)):
-            source = write_frames(tmp_path / "part.webm", [numbered(10 * part + i, height) for i in range(10)])
+            source = write_frames(
+                tmp_path / "part.webm", [numbered(10 * part + i, height) for i in range(10)]
+            )
             with av.open(str(source)) as file:
                 stream = stream or target.add_stream_from_template(file.streams.video[0])
                 for packet in file.demux(video=0):
@@ -280,7 +285,7 @@ def test_files_that_are_no_video_say_why(tmp_path):
     whole = write_numbered(tmp_path / "whole.mp4", 30).read_bytes()
     files = {
         "empty": b"",
-        "text": "Dear diary, today I walked.\n".encode() * 50,
+        "text": b"Dear diary, today I walked.\n" * 50,
         "no moov": whole[: len(whole) // 2],
     }
     reasons = {}

@@ -12,6 +12,7 @@ import time
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -161,7 +162,7 @@ def test_results_and_tasks_larger_than_a_pipe():
 class Counted:
     """A result whose living copies can be counted."""
 
-    living: weakref.WeakSet = weakref.WeakSet()
+    living: ClassVar[weakref.WeakSet] = weakref.WeakSet()
 
     def __setstate__(self, state):
         Counted.living.add(self)
@@ -234,12 +235,15 @@ MAPPING = """
     from pathlib import Path
     from gait.workers import map_items
 
+    if __name__ == "__mp_main__":  # a worker, which imports this script
+        Path(sys.argv[1], f"{os.getpid()}.importing").touch()
+        time.sleep(0.5)
+
     def work(item):
         Path(sys.argv[1], f"{os.getpid()}.pid").touch()
         time.sleep(30)
 
     if __name__ == "__main__":
-        Path(sys.argv[1], "begun").touch()
         try:
             list(map_items(work, list(range(4000)), title="Work", jobs=2))
         except KeyboardInterrupt:
@@ -256,19 +260,22 @@ def wait_for(condition, seconds=30.0):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="process groups and signals of POSIX")
-@pytest.mark.parametrize("when", ["while starting", "while working"])
+@pytest.mark.parametrize("when", ["while workers import", "while working"])
 def test_ctrl_c_ends_everything_quietly(tmp_path, when):
     process = start(tmp_path, MAPPING)
-    if when == "while working":
+    mark = "*.pid" if when == "while working" else "*.importing"
+    wait_for(lambda: len(list(tmp_path.glob(mark))) == 2)
+    if when == "while workers import":
+        # Were they hit, they would end here and not come to work.
+        for path in tmp_path.glob(mark):
+            os.kill(int(path.stem), signal.SIGINT)
         wait_for(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
-    else:
-        wait_for((tmp_path / "begun").exists)
-        time.sleep(0.15)
+        assert len(list(tmp_path.glob(mark))) == 2
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to every process of the group
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, "interrupted\n")
     assert "Traceback" not in err
-    assert not any(alive(int(path.stem)) for path in tmp_path.glob("*.pid"))
+    assert not any(alive(int(path.stem)) for path in tmp_path.glob("*.importing"))
     wait_for(lambda: not group_alive(process.pid))
 
 
@@ -286,6 +293,4 @@ def test_workers_that_cannot_start_are_an_error_not_a_hang(tmp_path):
     process = start(tmp_path, MAPPING.replace('if __name__ == "__main__":', "if True:"))
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "worker processes end before they have begun" in err
-
-
+    assert "a worker process ended before it began to work" in err

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 
 from gait.workers import Outcome
 
@@ -38,7 +42,7 @@ def write_frames(
     codec: str | None = None,
     container: str | None = None,
 ) -> Path:
-    """Write frames, each at its own time where ``milliseconds`` are given, in the codec usual for the ending."""
+    """Write frames, each at its own time where ``milliseconds`` are given, in the ending's usual codec."""
     codec = codec or CODECS.get(path.suffix.lower(), "libx264")
     with av.open(str(path), "w", format=container) as file:
         stream = file.add_stream(codec, rate=rate, options=OPTIONS.get(codec, {}))
@@ -111,3 +115,16 @@ def map_here(function, items, **_) -> Iterator[Outcome]:
             yield Outcome(item, function(item))
         except Exception as error:
             yield Outcome(item, error=str(error))
+
+
+@contextmanager
+def mounted_disk(folder: Path) -> Iterator[Path]:
+    """A real file system of 256 kB, where one may be mounted; the test is skipped elsewhere."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

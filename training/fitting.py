@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,23 +28,28 @@ class Fitted:
 
 def fresh_model(options: TrainOptions, shape: tuple[int, ...], classes: int, soft: bool) -> Any:
     """Build and compile the model that the options name."""
-    from keras import mixed_precision
-
     parts = architecture(options.model)
-    policy = mixed_precision.global_policy()
+    with _precision(options):
+        model = build_model(options.model, shape, classes)
+        model.compile(
+            optimizer=keras.optimizers.Adam(options.learning_rate or parts.LEARNING_RATE),
+            loss=parts.losses(soft),
+            metrics={"emotion": "accuracy"},
+            jit_compile=options.xla,
+        )
+    return model
+
+
+@contextmanager
+def _precision(options: TrainOptions) -> Iterator[None]:
+    """The precision that models are built, compiled and loaded for; a file does not hold the optimizer's."""
+    before = keras.mixed_precision.global_policy()
     try:
         if options.mixed_precision:
-            mixed_precision.set_global_policy("mixed_float16")
-        model = build_model(options.model, shape, classes)
+            keras.mixed_precision.set_global_policy("mixed_float16")
+        yield
     finally:
-        mixed_precision.set_global_policy(policy)
-    model.compile(
-        optimizer=keras.optimizers.Adam(options.learning_rate or parts.LEARNING_RATE),
-        loss=parts.losses(soft),
-        metrics={"emotion": "accuracy"},
-        jit_compile=options.xla,
-    )
-    return model
+        keras.mixed_precision.set_global_policy(before)
 
 
 def fit(
@@ -56,7 +63,8 @@ def fit(
     checkpoints = folder / "checkpoint"
     state = read_state(checkpoints) if options.resume else None
     if state:
-        model = keras.models.load_model(checkpoints / state["last"])
+        with _precision(options):
+            model = keras.models.load_model(checkpoints / state["last"])
         say(f"Going on after epoch {state['epoch']}.")
     companions = _companions(options, validated=validation is not None)
     keeper = Keeper(checkpoints, companions, state)

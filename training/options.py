@@ -29,11 +29,13 @@ class TrainOptions:
     """Frames per second at which walks are sampled."""
     frame_size: str = "auto"
     """Height x width of a clip's frames, such as 80x45; auto: the videos' own shape, longer side 80."""
+    background: Literal["subtract", "keep"] = "subtract"
+    """Show the network what moves (each clip minus its mean picture), or the frames as they are."""
     hold_out: float = 0.0
     """Share of the walks to keep aside for `test.py --held-out`: whole subjects, never trained on."""
     validation: float = 0.2
     """Share of the remaining walks that chooses the epoch: whole subjects. 0: train all epochs."""
-    epochs: int = 60
+    epochs: int = 40
     """Passes over the training walks, at most."""
     patience: int = 10
     """Epochs without a lower validation loss after which training stops."""

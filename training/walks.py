@@ -16,7 +16,7 @@ from gait.errors import GaitmoodError, NothingUsableError
 from gait.labels import Collection, Sample, find_samples
 from gait.preprocess import ClipPreprocess, Walk, choose_frame_size
 from gait.splits import groups_of, hold_out
-from gait.video import EXTENSIONS
+from gait.video import EXTENSIONS, FrameSize
 from training.options import TrainOptions
 
 
@@ -60,14 +60,21 @@ def preprocessing_for(options: TrainOptions, samples: Sequence[Sample]) -> ClipP
     """The preprocessing that the options ask for."""
     if options.frame_size == "auto":
         size = choose_frame_size([sample.path for sample in samples])
-        return ClipPreprocess(options.frames, options.rate, size.height, size.width)
+    else:
+        size = _frame_size(options.frame_size)
+    return ClipPreprocess(options.frames, options.rate, size.height, size.width, options.background)
+
+
+def _frame_size(text: str) -> FrameSize:
     try:
-        height, width = map(int, options.frame_size.lower().split("x"))
+        height, width = map(int, text.lower().split("x"))
+        if min(height, width) < 1:
+            raise ValueError
     except ValueError:
         raise GaitmoodError(
-            f"--frame-size: HEIGHTxWIDTH such as 80x45, or auto, was expected; found '{options.frame_size}'."
+            f"--frame-size: HEIGHTxWIDTH such as 80x45, or auto, was expected; found '{text}'."
         ) from None
-    return ClipPreprocess(options.frames, options.rate, height, width)
+    return FrameSize(height, width)
 
 
 def _say_found(collection: Collection, folder: Path) -> None:

@@ -77,19 +77,37 @@ class Feature:
     compute: Callable[[Motion], float]
 
 
-def over_walk(
-    feature: FrameFeature, how: str, statistic: Callable[[np.ndarray], float], words: str
-) -> Feature:
-    """A feature of the walk from one of its frames, named ``FRAMEFEATURE_how``."""
+def mean_of(feature: FrameFeature) -> Feature:
+    """The mean of a frame feature over whole strides, named ``FRAMEFEATURE_mean``."""
+
+    def compute(motion: Motion) -> float:
+        values = feature.compute(motion)
+        known(values)
+        return mean(motion.whole_strides(values))
+
+    return _over_walk(feature, "mean", "mean", compute)
+
+
+def range_of(feature: FrameFeature) -> Feature:
+    """The range of a frame feature over the walk, named ``FRAMEFEATURE_range``."""
+    return _over_walk(feature, "range", "range", lambda motion: spread(feature.compute(motion)))
+
+
+def peak_of(feature: FrameFeature) -> Feature:
+    """The largest value of a frame feature over the walk, named ``FRAMEFEATURE_peak``."""
+    return _over_walk(feature, "peak", "largest", lambda motion: float(known(feature.compute(motion)).max()))
+
+
+def _over_walk(feature: FrameFeature, how: str, word: str, compute: Callable[[Motion], float]) -> Feature:
     return Feature(
         name=f"{feature.name}_{how}",
         unit=feature.unit,
         group=feature.group,
         part=feature.part,
         needs="world",
-        words=f"{words} over the walk: {feature.words}",
+        words=f"{feature.words}: {word} over the walk",
         source=feature.source,
-        compute=lambda motion: statistic(feature.compute(motion)),
+        compute=compute,
     )
 
 
@@ -111,11 +129,6 @@ def known(values: np.ndarray) -> np.ndarray:
 def mean(values: np.ndarray) -> float:
     """Mean of the known ones of (T,) values."""
     return float(known(values).mean())
-
-
-def highest(values: np.ndarray) -> float:
-    """Largest of the known ones of (T,) values."""
-    return float(known(values).max())
 
 
 def spread(values: np.ndarray) -> float:

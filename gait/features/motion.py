@@ -10,17 +10,18 @@ import numpy as np
 
 from gait.errors import VideoError
 from gait.features.rhythm import stride_rate
+from gait.pose.loops import seams_of
 from gait.pose.root import TRUNK_AND_LEG
-from gait.pose.sequence import PoseSequence, RootSource
+from gait.pose.sequence import PoseSequence
 from gait.skeleton import centre_on_hips, convert, find_layout, heading_angle, turn
 
 LAYOUT = "gait16"
 JOINT = {name: place for place, name in enumerate(find_layout(LAYOUT).joints)}
 SIDES = ("left", "right")
 
-# Half the width in seconds of the stretch that a derivative is taken from. A cubic over this window passes
-# movements up to about 6 Hz, where gait analysis puts its low-pass filters (Winter 2009, Biomechanics and Motor
-# Control of Human Movement, 4th ed., section 3.4).
+# Half the width in seconds of the stretch that a derivative is taken from: speed passes up to 4.6 Hz (half
+# the power), acceleration and jerk up to 2.7 Hz, at any frame rate. Gait analysis smooths places at 6 Hz
+# before it takes differences (Winter 2009, Biomechanics and Motor Control of Human Movement, 4th ed., 3.4).
 HALF_WIDTH = 0.15
 # At low frame rates the window grows to hold this many steps on either side: a cubic needs four frames.
 _LEAST_STEPS = 2.5
@@ -33,13 +34,12 @@ class Motion:
     Attributes
     ----------
     joints : (T, 16, 3) float64
-        Layout ``gait16``, from the middle of the hips, body heights; y up, the walker facing +z, its left at +x. NaN
-        where not known.
+        Layout ``gait16``, from the middle of the hips, body heights; y up, the walker facing +z, its left
+        at +x. NaN where not known.
     time : (T,) float64
         Seconds.
     root : (T, 3) float64 or None
         Path of the middle of the hips, unit and axes as ``joints``.
-    root_source : {"true", "estimated", "none"}
     breaks : tuple of int
         Frames at which the walk jumps (it is played over again); no movement is measured across them.
     """
@@ -47,7 +47,6 @@ class Motion:
     joints: np.ndarray
     time: np.ndarray
     root: np.ndarray | None = None
-    root_source: RootSource = "none"
     breaks: tuple[int, ...] = ()
 
     def __len__(self) -> int:
@@ -75,10 +74,26 @@ class Motion:
 
     @cached_property
     def stride_rate(self) -> float | None:
-        """Strides per second, see :func:`gait.features.rhythm.stride_rate`; None where there is no rhythm."""
+        """Strides per second, see :func:`gait.features.rhythm.stride_rate`; None without a rhythm."""
         left, right = (self.joints[:, [JOINT[f"{side}_knee"], JOINT[f"{side}_foot"]]] for side in SIDES)
         # Forward and up: to the side legs hardly move.
         return stride_rate((left - right)[..., 1:].reshape(len(self), -1), self.time)
+
+    def whole_strides(self, values: np.ndarray) -> np.ndarray:
+        """The first of (T,) values that fill whole strides, so that no part of the stride counts more often.
+
+        NaN at both ends is left out first. All of them where there is no rhythm, or less than a stride.
+        """
+        seen = np.flatnonzero(np.isfinite(values))
+        if self.stride_rate is None or len(seen) < 2:
+            return values
+        first, last = seen[0], seen[-1]
+        step = (self.time[last] - self.time[first]) / (last - first)
+        strides = int((self.time[last] - self.time[first] + step) * self.stride_rate + 0.01)
+        if strides < 1:
+            return values
+        end = self.time[first] + strides / self.stride_rate - 0.01 * step
+        return values[first : np.searchsorted(self.time, end)]
 
 
 def first_lap(sequence: PoseSequence) -> Motion:
@@ -88,20 +103,7 @@ def first_lap(sequence: PoseSequence) -> Motion:
 
 def whole_walk(sequence: PoseSequence) -> Motion:
     """Motion of all frames of a walk, broken where it is played over again."""
-    return _to_motion(sequence, slice(None), seams(sequence))
-
-
-def seams(sequence: PoseSequence) -> tuple[int, ...]:
-    """First frames of the laps of a walk that is played over and over, the very first one left out.
-
-    ``notes["seams"]`` where it is there, else every lap as long as the first.
-    """
-    if "seams" in sequence.notes:
-        return tuple(int(frame) for frame in sequence.notes["seams"])
-    start, stop = sequence.unique
-    if (start, stop) == (0, len(sequence)) or stop <= start:
-        return ()
-    return tuple(frame for frame in range(stop, len(sequence), stop - start))
+    return _to_motion(sequence, slice(None), seams_of(sequence))
 
 
 def _to_motion(sequence: PoseSequence, frames: slice, breaks: tuple[int, ...]) -> Motion:
@@ -112,26 +114,27 @@ def _to_motion(sequence: PoseSequence, frames: slice, breaks: tuple[int, ...]) -
     joints = turn(centre_on_hips(world, LAYOUT) / height, -angle)
     if root is not None:
         root = turn(root / (height if sequence.root_unit == "m" else 1.0), -angle)
-    return Motion(joints, sequence.time[frames], root, sequence.root_source, breaks)
+    return Motion(joints, sequence.time[frames], root, breaks)
 
 
 def body_height(world: np.ndarray) -> float:
     """Height of the body in the unit of its joints (T, 16, 3), from trunk, thigh and shank.
 
-    Median over the frames of shoulder-hip, hip-knee and knee-ankle, the mean of both sides, over 0.779: the height
-    of the shoulder less that of the ankle, as a share of the stature (Drillis and Contini 1966). The same measure as
-    :func:`gait.pose.root.stature`, so that paths in body heights fit.
+    Median over frames and sides of shoulder-hip, hip-knee and knee-ankle together, over 0.779: the height
+    of the shoulder less that of the ankle, as a share of the stature (Drillis and Contini 1966). The
+    measure of :func:`gait.pose.root.stature`, so that paths in body heights fit.
 
     Raises
     ------
     VideoError
         A side of trunk and leg is never known whole, or has no length.
     """
-    chain = [world[:, [JOINT[f"{side}_{part}"] for side in SIDES]] for part in ("shoulder", "hip", "knee", "foot")]
+    parts = ("shoulder", "hip", "knee", "foot")
+    chain = [world[:, [JOINT[f"{side}_{part}"] for side in SIDES]] for part in parts]
     lengths = sum(np.linalg.norm(a - b, axis=-1) for a, b in pairwise(chain))
     lengths = lengths[np.isfinite(lengths)]
     if not lengths.size or not np.median(lengths) > 0:
-        raise VideoError("the body cannot be measured: shoulder, hip, knee and foot of a side are never known together")
+        raise VideoError("the body cannot be measured: shoulder, hip, knee and foot are never known together")
     return float(np.median(lengths)) / TRUNK_AND_LEG
 
 
@@ -141,10 +144,10 @@ def derivatives(
     """First, second and third derivative after time by local cubic regression.
 
     Around every frame a cubic is fitted to the values of the frames within ``half_width`` seconds, weighted
-    with Epanechnikov's kernel 1 - (distance / half_width)^2; its coefficients are the derivatives (Fan and Gijbels
-    1996, Local Polynomial Modelling, section 3.1; with even steps and weights this is Savitzky and Golay
-    1964, Anal Chem 36:1627-1639). Steps in time may differ, and the frame rate changes how finely is looked, not what
-    is measured.
+    with Epanechnikov's kernel 1 - (distance / half_width)^2; its coefficients are the derivatives (Fan and
+    Gijbels 1996, Local Polynomial Modelling, section 3.1; with even steps and weights this is Savitzky and
+    Golay 1964, Anal Chem 36:1627-1639). Steps in time may differ, and the frame rate changes how finely is
+    looked, not what is measured.
 
     Parameters
     ----------
@@ -160,7 +163,7 @@ def derivatives(
     Returns
     -------
     three (T, ...) arrays
-        NaN also nearer than half of ``half_width`` to an end or a break, where there is only one side to look at.
+        NaN also nearer than half of ``half_width`` to an end or a break: there is only one side to look at.
     """
     flat = values.reshape(len(values), -1)
     found = np.full((3, *flat.shape), np.nan)
@@ -176,7 +179,7 @@ def _local_cubic(values: np.ndarray, time: np.ndarray, half_width: float) -> np.
     """(3, T, C) derivatives of (T, C) values of one unbroken stretch of at least four frames."""
     step = float(np.median(np.diff(time)))
     width = max(half_width, _LEAST_STEPS * step)
-    reach = int(np.ceil(width / max(step, 1e-6))) + 1
+    reach = min(int(np.ceil(width / max(step, 1e-6))) + 1, len(time))
     places = np.arange(len(time))[:, None] + np.arange(-reach, reach + 1)
     inside = (places >= 0) & (places < len(time))
     places = places.clip(0, len(time) - 1)
@@ -188,15 +191,15 @@ def _local_cubic(values: np.ndarray, time: np.ndarray, half_width: float) -> np.
     normal[~usable] = np.eye(4)
     # (T, 4, W): what each neighbour adds to each coefficient.
     share = np.linalg.solve(normal, (weight[..., None] * powers).swapaxes(1, 2))
-    coefficients = np.einsum("tiw,twc->itc", share, _bridge(values, time)[places])
+    coefficients = np.einsum("tiw,twc->itc", share, bridge(values, time)[places])
     coefficients[:, ~usable] = np.nan
     half = width / 2
     coefficients[:, (time - time[0] < half - 1e-9) | (time[-1] - time < half - 1e-9)] = np.nan
     return coefficients[1:] * np.array([1 / width, 2 / width**2, 6 / width**3])[:, None, None]
 
 
-def _bridge(values: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """(T, C) values with gaps filled on straight lines, and the ends held."""
+def bridge(values: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """(T, C) values with gaps filled on straight lines and the ends held; NaN where all are."""
     filled = values.copy()
     for column in np.flatnonzero(~np.isfinite(values).all(axis=0)):
         seen = np.isfinite(values[:, column])

@@ -12,17 +12,19 @@ LEAST_STRIDES = 0.7
 LEAST_EXPLAINED = 0.5
 # Root mean square of the differences below which nobody walks, body heights: 2 cm.
 LEAST_SWING = 0.01
+# A trace of ridge keeps short walks, in which slow curves look alike, from fitting huge ones that cancel.
+_RIDGE = 1e-3
 
 
 def stride_rate(signals: np.ndarray, time: np.ndarray) -> float | None:
     """Strides per second, or None where there is no rhythm.
 
-    Left and right do the same half a stride apart, so that any left-right difference turns into its opposite after
-    half a stride, and is made of odd harmonics of the stride. The rate is the one at which
-    ``c + a1 cos(w t) + b1 sin(w t) + a3 cos(3 w t) + b3 sin(3 w t)``, w = 2 pi rate, leaves the least squared error
-    over all signals together: least-squares spectral analysis (Vanicek 1969, Astrophys Space Sci 4:387-391), which
-    needs neither even steps of time nor whole strides; one step and a half is enough. The fundamental
-    alone finds the neighbourhood, so that a third of the rate is not mistaken for it.
+    Left and right do the same half a stride apart, so any left-right difference turns into its opposite
+    after half a stride, and is made of odd harmonics of the stride. The rate is the one at which ``c + a1
+    cos(w t) + b1 sin(w t) + a3 cos(3 w t) + b3 sin(3 w t)``, w = 2 pi rate, leaves the least squared error
+    over all signals together: least-squares spectral analysis (Vanicek 1969, Astrophys Space Sci
+    4:387-391), which needs neither even steps of time nor whole strides; one step and a half is enough. The
+    fundamental alone finds the neighbourhood, so that a third of the rate is not mistaken for it.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ def stride_rate(signals: np.ndarray, time: np.ndarray) -> float | None:
     for width in (0.25, 0.03):
         near = rate + np.linspace(-width, width, 25) * min(rate, 1 / span)
         rate, _ = _best(signals, time, near, (1, 3))
-    return rate if rate * span >= LEAST_STRIDES else None
+    return rate if rate * span >= LEAST_STRIDES and SLOWEST <= rate <= FASTEST else None
 
 
 def _best(
@@ -68,14 +70,15 @@ def _explained(
     signals: np.ndarray, time: np.ndarray, rates: np.ndarray, harmonics: tuple[int, ...]
 ) -> np.ndarray:
     """Share (F,) of the variance of signals (T, S) that curves of rates (F,) explain."""
-    curves = harmonic_basis(time, rates, harmonics)
-    total = ((signals - signals.mean(axis=0)) ** 2).sum()
+    curves, signals = harmonic_basis(time, rates, harmonics), signals - signals.mean(axis=0)
     normal = curves.swapaxes(1, 2) @ curves
-    # A trace of ridge keeps short walks, whose slow curves look alike, from fitting one with huge others.
-    normal += 1e-3 * len(time) * np.eye(normal.shape[-1])
-    weights = np.linalg.solve(normal, curves.swapaxes(1, 2) @ signals)
-    error = ((signals - curves @ weights) ** 2).sum(axis=(1, 2))
-    return 1 - error / total
+    normal += _RIDGE * len(time) * np.eye(normal.shape[-1])
+    products = curves.swapaxes(1, 2) @ signals
+    weights = np.linalg.solve(normal, products)
+    # Squared error = s.s - 2 w.p + w.N.w, without making the curves; N without its ridge.
+    explained = (2 * weights * products - weights * (normal @ weights)).sum(axis=(1, 2))
+    ridge = _RIDGE * len(time) * (weights**2).sum(axis=(1, 2))
+    return (explained + ridge) / (signals**2).sum()
 
 
 def harmonic_basis(time: np.ndarray, rates: np.ndarray, harmonics: tuple[int, ...]) -> np.ndarray:

@@ -27,7 +27,9 @@ def build(shape: tuple[int, ...], classes: int) -> keras.Model:
     clip = keras.Input(shape, name="clip")
     x = clip
     for filters in (16, 32):
-        x = layers.TimeDistributed(layers.Conv2D(filters, 3, activation="relu"), name=f"conv{filters}")(x)
+        # The inner name stands in the file, so it must not be one that Keras counts up.
+        convolution = layers.Conv2D(filters, 3, activation="relu", name="convolution")
+        x = layers.TimeDistributed(convolution, name=f"conv{filters}")(x)
         x = layers.TimeDistributed(layers.MaxPooling2D(2), name=f"pool{filters}")(x)
     x = layers.TimeDistributed(layers.Flatten(), name="flatten")(x)
     x = layers.LSTM(32, name="lstm")(x)

@@ -23,6 +23,7 @@ ALIGNMENT_SMOOTHING = (0.01, 10.0, 1.0)
 REGION_SCALE = 1.25
 LOOK_EVERY = 15  # frames between two looks for people who are not followed yet
 MOST_PEOPLE = 4  # followed at a time; each costs one run of the landmark network a frame
+MOST_COVERED = 0.6
 MEMORY_SECONDS = 2.0  # for this long a person who was lost is taken for the same when found again nearby
 STEP_SECONDS = 1.0
 STEP_METRES = 0.01  # people who stand still measured below 0.002, walkers seen from in front above 0.02
@@ -248,7 +249,7 @@ class PeopleTracker:
             if any(_overlap(region, track.region) for track in self._active):
                 continue
             found = self._finder.locate(frame, region)
-            if found is None or any(_on_track(found, track) for track in self._active):
+            if found is None or any(_covers(track.image[-1], found.image) for track in self._active):
                 continue
             track = _nearest(found, lost, seconds)
             again = track is not None
@@ -273,9 +274,11 @@ def _same_person(one: Landmarks, other: Landmarks) -> bool:
     return float(apart.mean()) < 0.05 * size
 
 
-def _on_track(found: Landmarks, track: Track) -> bool:
-    apart = np.linalg.norm(found.image[_BODY] - track.image[-1][_BODY], axis=1)
-    return float(apart.mean()) < 0.05 * track.region.side
+def _covers(known: np.ndarray, image: np.ndarray) -> bool:
+    """Most of a new person's box lies in a known one's: the same person, or one who is hidden for now."""
+    low, high = image.min(axis=0), image.max(axis=0)
+    inner = np.minimum(high, known.max(axis=0)) - np.maximum(low, known.min(axis=0))
+    return bool((inner > 0).all()) and float(inner.prod()) > MOST_COVERED * float((high - low).prod())
 
 
 def _nearest(found: Landmarks, lost: list[Track], seconds: float) -> Track | None:

@@ -177,8 +177,8 @@ def _advice(folder: Path, reason: str) -> str:
     files = "".join(f"\n  {folder / file.name}\n    SHA-256 {file.sha256}" for file in FILES)
     return (
         f"the BlazePose model files are missing: {reason}. With a network, run `python -m gait.pose.weights` "
-        f"again. Without one, put these two files there by hand:{files}\nBoth lie in the wheel {WHEEL} (a zip "
-        "file) under mediapipe/modules/; the wheel itself may be put there instead."
+        f"again. Without one, put these two files there by hand:{files}\nBoth lie in the wheel {WHEEL} (a "
+        "zip file) under mediapipe/modules/; the wheel itself may be put there instead."
     )
 
 

@@ -1,0 +1,1 @@
+"""Measurements that docs/results.md quotes; run as ``python -m benchmarks.NAME``."""

@@ -1,0 +1,134 @@
+"""Affective gait features: what a walk looks like, in numbers with a name, a unit and a source.
+
+Two registries one can read: :data:`FRAME_FEATURES`, a value for every frame, and :data:`FEATURES`, one for
+a walk. All are computed from the joints of the layout ``gait16``, turned so that the walker faces +z, in
+**body heights** (:func:`gait.features.motion.body_height`), with time taken from the frames' own times. So
+they do not change with where the walker is, which way it goes, how large it is, or how many frames a second
+were taken.
+
+Of a walk that is played over and over only the first lap counts, and its seam is no movement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gait.features import gait_events, laban, movement, posture, symmetry
+from gait.features.feature import Feature, FrameFeature, NotMeasurable, by_name
+from gait.features.motion import Motion, first_lap, whole_walk
+from gait.features.posture import MDT_GCN_31
+from gait.pose.sequence import PoseSequence
+
+__all__ = [
+    "FEATURES",
+    "FRAME_FEATURES",
+    "MDT_GCN_31",
+    "UNRELIABLE",
+    "Feature",
+    "FrameFeature",
+    "Measured",
+    "Motion",
+    "describe",
+    "feature_vector",
+    "frame_features",
+    "measure",
+    "walk_features",
+]
+
+FRAME_FEATURES: dict[str, FrameFeature] = by_name(
+    feature for group in (posture, movement, laban) for feature in group.FRAME_FEATURES.values()
+)
+FEATURES: dict[str, Feature] = by_name(
+    feature
+    for group in (posture, movement, gait_events, symmetry, laban)
+    for feature in group.FEATURES.values()
+)
+
+# View -> features whose value from estimated joints does not follow the true one (rank correlation under
+# 0.5 over rendered walks): what `benchmarks/features.py` measured, nothing else belongs here.
+UNRELIABLE: dict[str, frozenset[str]] = {}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The features of a walk.
+
+    Attributes
+    ----------
+    values : dict of str to float
+        In the order of :data:`FEATURES`; NaN where the walk does not tell.
+    reasons : dict of str to str
+        Why, for each NaN.
+    """
+
+    values: dict[str, float]
+    reasons: dict[str, str]
+
+
+def measure(sequence: PoseSequence) -> Measured:
+    """All features of a walk, and why some are not there.
+
+    Parameters
+    ----------
+    sequence : PoseSequence
+        In any layout that converts to ``gait16``. NaN joints are allowed: a feature uses the frames it has,
+        and is NaN where these are less than half.
+
+    Raises
+    ------
+    VideoError
+        No side of trunk and leg is ever known whole, or the heading cannot be told.
+    GaitmoodError
+        The layout does not convert.
+    """
+    motion = first_lap(sequence)
+    values, reasons = {}, {}
+    for name, feature in FEATURES.items():
+        try:
+            values[name] = float(feature.compute(motion))
+        except NotMeasurable as reason:
+            values[name], reasons[name] = float("nan"), str(reason)
+    return Measured(values, reasons)
+
+
+def walk_features(sequence: PoseSequence) -> dict[str, float]:
+    """Values of all :data:`FEATURES` of a walk; see :func:`measure`."""
+    return measure(sequence).values
+
+
+def feature_vector(sequence: PoseSequence) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names and values (F,) of a walk's features, in the order of :data:`FEATURES`; see :func:`measure`."""
+    values = walk_features(sequence)
+    return tuple(values), np.array(list(values.values()), np.float64)
+
+
+def frame_features(sequence: PoseSequence, names: tuple[str, ...] = tuple(FRAME_FEATURES)) -> np.ndarray:
+    """Features of every frame.
+
+    Parameters
+    ----------
+    sequence : PoseSequence
+        As for :func:`measure`; laps after the first are kept, movement across a seam is not.
+    names : tuple of str
+        Of :data:`FRAME_FEATURES`, in the order wanted; :data:`MDT_GCN_31` for example.
+
+    Returns
+    -------
+    (T, F) float64
+        NaN where a joint is not known; speed, acceleration and jerk also within 75 ms of an end or a seam.
+
+    Raises
+    ------
+    VideoError, GaitmoodError
+        As in :func:`measure`.
+    """
+    motion = whole_walk(sequence)
+    return np.stack([FRAME_FEATURES[name].compute(motion) for name in names], axis=1)
+
+
+def describe(name: str) -> str:
+    """A feature of a walk or a frame in words, with its unit."""
+    feature = FEATURES.get(name) or FRAME_FEATURES[name]
+    return f"{feature.words} ({feature.unit})"

@@ -1,0 +1,81 @@
+"""From joints as an estimator sees them to joints one can measure: swaps mended, gaps filled, lightly smoothed.
+
+The order matters. Loops are found in the raw joints, whose jumps are still sharp. Swaps come next: interpolating or
+filtering across one would put joints between left and right, where nobody can tell them apart any more. Gaps are
+filled before smoothing, so that the filter has whole stretches to work on, and neither crosses a seam.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from gait.errors import VideoError
+from gait.pose.facing import Facing, find_facing
+from gait.pose.gaps import LONGEST_SECONDS, fill_gaps
+from gait.pose.loops import mark_loop, seams_of
+from gait.pose.sequence import PoseSequence
+from gait.pose.smoothing import CUTOFF, smooth
+from gait.pose.swaps import find_swaps, mend
+
+VERSION = 1  # raised when the same joints come out differently, so that cached ones are made again
+_NOT_LOOKED_FOR = "no joints in a picture: swaps are an estimator's error and were not looked for"
+
+
+def clean(sequence: PoseSequence) -> PoseSequence:
+    """Loops marked, left-right swaps mended, gaps filled, lightly smoothed.
+
+    Parameters
+    ----------
+    sequence : PoseSequence
+        As an estimator or a keypoint file gave it, in any layout. It is not changed; whoever wants the raw joints
+        keeps it.
+
+    Returns
+    -------
+    PoseSequence
+        ``unique`` is the first lap of a loop; ``mended`` tells the frames in which left and right were exchanged;
+        ``observed`` stays False where joints were filled in. ``notes`` gains, in JSON values:
+
+        - ``loop`` (only for loops): ``period`` in frames, ``seconds``, ``seams``;
+        - ``direction``: ``known``, ``facing``, ``angle`` in degrees, ``reason``. Where it is not known, the labels
+          that most frames carried are kept, and left may be right in all of them;
+        - ``swaps``: ``frames`` mended, ``trunk`` and ``legs`` among them, ``share`` of the frames seen;
+        - ``gaps``: ``filled``, ``frames``, ``left_open``, ``longest_seconds``, ``limit_seconds``;
+        - ``smoothing``: ``cutoff`` in Hz.
+
+    Raises
+    ------
+    VideoError
+        The sequence was cleaned before: filtering twice smooths twice.
+    """
+    if "smoothing" in sequence.notes:
+        raise VideoError("this pose sequence was cleaned before; give the one from before")
+    marked = mark_loop(sequence)
+    seams = seams_of(marked)
+    mended = _mend_swaps(marked, seams)
+    filled, gaps = fill_gaps(mended, seams)
+    notes = filled.notes | {
+        "gaps": asdict(gaps) | {"limit_seconds": LONGEST_SECONDS},
+        "smoothing": {"cutoff": CUTOFF},
+    }
+    return replace(smooth(filled, seams), notes=notes)
+
+
+def _mend_swaps(sequence: PoseSequence, seams: tuple[int, ...]) -> PoseSequence:
+    seen = int(np.isfinite(sequence.image).all(axis=(1, 2)).sum())
+    if seen < 3:
+        direction: dict[str, Any] = {"known": False, "facing": None, "angle": None, "reason": _NOT_LOOKED_FOR}
+        return replace(sequence, notes=sequence.notes | {"direction": direction, "swaps": _counts(0, 0, 0, seen)})
+    laps = np.searchsorted(seams, np.arange(len(sequence)), side="right")
+    facing: Facing = find_facing(sequence, laps)
+    swaps = find_swaps(sequence, facing, laps)
+    mended = mend(sequence, swaps, facing, laps)
+    counts = _counts(int(mended.mended.sum()), int(swaps.trunk.sum()), int(swaps.legs.sum()), seen)
+    return replace(mended, notes=mended.notes | {"direction": facing.describe(), "swaps": counts})
+
+
+def _counts(frames: int, trunk: int, legs: int, seen: int) -> dict[str, Any]:
+    return {"frames": frames, "trunk": trunk, "legs": legs, "share": round(frames / max(seen, 1), 4)}

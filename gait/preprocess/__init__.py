@@ -1,0 +1,42 @@
+"""From a sample to a model's input: the same object in training, testing and predicting, saved in the bundle.
+
+A kind of preprocessing offers
+
+- ``prepare(samples, cache, jobs)``: does the slow part once, into the cache, in parallel;
+- ``starts(walk)``: where a prepared walk's clips begin;
+- ``read(walk, start, step)``: one clip as stored, compact;
+- ``to_input(clips)``: a batch of clips as the numbers a model sees;
+- ``input_shape``, ``settings()``: what a model and a bundle need to know.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gait.errors import GaitmoodError
+from gait.preprocess.clips import ClipPreprocess, choose_frame_size
+from gait.preprocess.walks import Prepared, Walk
+
+__all__ = ["KINDS", "ClipPreprocess", "Prepared", "Walk", "choose_frame_size", "restore"]
+
+KINDS = {"clips": ClipPreprocess}
+
+
+def restore(settings: dict[str, Any]) -> ClipPreprocess:
+    """The preprocessing that a bundle's settings describe.
+
+    Raises
+    ------
+    GaitmoodError
+        This version does not know that kind, or one of its settings.
+    """
+    values = dict(settings)
+    kind = values.pop("kind", None)
+    if kind not in KINDS:
+        raise GaitmoodError(f"unknown preprocessing '{kind}'; this version knows {', '.join(KINDS)}.")
+    try:
+        return KINDS[kind](**values)
+    except TypeError as error:
+        raise GaitmoodError(
+            f"the preprocessing is described as this version does not know it: {error}."
+        ) from error
