@@ -42,7 +42,7 @@ def _report_validation(result) -> None:
 
     report = make_report(
         result.validation,
-        title="Validation walks (they chose the epoch, so these figures are optimistic)",
+        title=f"Validation walks ({result.record.validation['note']})",
         model=result.record.architecture,
         training_majority=result.record.training_majority,
     )

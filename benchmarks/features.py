@@ -1,8 +1,8 @@
 """How well estimated poses tell what a walker does: every feature of walks against that of their true joints.
 
 ``python -m benchmarks.features`` makes synthetic walks of other people in every view, renders them, estimates
-and cleans their poses, and compares each feature with that of the true joints: median absolute error, and rank
-correlation over the walks of a view. What does not follow the truth (correlation under 0.5) is what
+and cleans their poses, and compares each feature with that of the true joints: median absolute error, and
+rank correlation over the walks of a view. What does not follow the truth (correlation under 0.5) is what
 :data:`gait.features.UNRELIABLE` lists. With ``--out FILE`` all numbers go to a JSON file.
 """
 
@@ -21,16 +21,20 @@ from gait.console import say, warn
 from gait.features import FEATURES, measure
 from gait.pose.cleaning import clean
 from gait.pose.estimators import PoseSettings, check_ready, estimate
+from gait.video import FrameSize
 from gait.workers import map_items
 from synthesis.camera import VIEWS
 from synthesis.kinematics import EMOTIONS
 from synthesis.poses import true_poses
 from synthesis.render import render
-from synthesis.walks import make_walk
+from synthesis.walks import PORTRAIT, make_walk
 
 # None of the demo's people.
 _FIRST_SUBJECT = 5000
 LEAST_CORRELATION = 0.5
+# Who crosses the picture is filmed in landscape, and needs more pixels to be as large in it.
+_LANDSCAPE = FrameSize(720, 1280)
+_SIZES = {"left": _LANDSCAPE, "right": _LANDSCAPE, "oblique": _LANDSCAPE}
 # Where the true values differ between walks by less than a tenth of the error, walks cannot be ranked at all.
 _LEAST_SPREAD = 0.1
 
@@ -87,7 +91,8 @@ def compare(
     subject: int, view: str, seconds: float, covered_face: bool
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Features of one walk from its true joints, and from those estimated on its rendering."""
-    walk = make_walk(EMOTIONS[subject % len(EMOTIONS)], view, subject=subject, seconds=seconds)
+    emotion, size = EMOTIONS[subject % len(EMOTIONS)], _SIZES.get(view, PORTRAIT)
+    walk = make_walk(emotion, view, subject=subject, seconds=seconds, size=size)
     frames = zip(walk.time.tolist(), render(walk, covered_face), strict=True)
     return measure(true_poses(walk)).values, measure(clean(estimate(frames))).values
 

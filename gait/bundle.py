@@ -23,6 +23,7 @@ from gait.errors import BundleError, DiskFullError, is_disk_full
 
 FORMAT = 1
 GROUP = "gaitmood"
+CLASSICAL = "scikit-learn"
 SPLITS = ("train", "validation", "held-out")
 
 
@@ -117,12 +118,10 @@ def save(path: Path, model: Any, record: Record) -> None:
     DiskFullError
         There is no room left; a file that was there before is as it was.
     """
-    from gait.models.folding import unfold
-
     part = path.with_name(f".{path.stem}.{os.getpid()}.part.h5")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _save_keras(unfold(model), part)
+        _save_model(model, part, record)
         with h5py.File(part, "r+") as file:
             _write_record(file, record)
         part.replace(path)
@@ -135,6 +134,19 @@ def save(path: Path, model: Any, record: Record) -> None:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def _save_model(model: Any, path: Path, record: Record) -> None:
+    """Write the model alone: Keras's own layout, or skops bytes in a dataset."""
+    if record.preprocess.kind == "features":
+        from gait.models.classical import dump
+
+        with h5py.File(path, "w") as file:
+            file.create_group(GROUP).create_dataset(CLASSICAL, data=np.frombuffer(dump(model), np.uint8))
+    else:
+        from gait.models.folding import unfold
+
+        _save_keras(unfold(model), path)
 
 
 def _save_keras(model: Any, path: Path) -> None:
@@ -165,7 +177,7 @@ def _write_record(file: h5py.File, record: Record) -> None:
     for name, value in values.items():
         # Variable length: attributes of fixed length may not exceed 64 kB.
         file.attrs.create(f"gaitmood_{name}", json.dumps(value), dtype=h5py.string_dtype())
-    table = file.create_group(GROUP).create_group("walks")
+    table = file.require_group(GROUP).create_group("walks")
     for column in fields(KnownWalk):
         cells = [getattr(walk, column.name) or "" for walk in record.walks]
         table.create_dataset(column.name, data=np.array(cells, dtype=object), dtype=h5py.string_dtype())
@@ -246,9 +258,25 @@ def load(path: Path | str, assumed: Record | None = None) -> Bundle:
             " Say them: --classes angry,happy,neutral,sad (in the order of its outputs) and --rate 15 "
             "(frames per second of its clips)."
         )
+    if record.preprocess.kind == "features":
+        return Bundle(path, _load_classical(path, record), record)
     model = _load_keras(path, record.architecture)
     _check_fit(path, model, record)
     return Bundle(path, model, record)
+
+
+def _load_classical(path: Path, record: Record) -> Any:
+    from gait.models.classical import restore
+
+    try:
+        with h5py.File(path) as file:
+            model = restore(file[f"{GROUP}/{CLASSICAL}"][:].tobytes())
+        answer = model.predict_on_batch(np.zeros((1, *record.preprocess.input_shape), np.float32))
+    except Exception as error:  # whatever a broken or foreign file makes the reader stumble over
+        raise BundleError(f"{path}: its classical model cannot be loaded: {error}") from error
+    if (outputs := answer["emotion"].shape[1]) != len(record.classes):
+        raise BundleError(f"{path}: {len(record.classes)} classes, but its model has {outputs} outputs.")
+    return model
 
 
 def _load_keras(path: Path, name: str) -> Any:

@@ -66,7 +66,7 @@ def predict_clips(bundle: Bundle, inputs: np.ndarray) -> np.ndarray:
         or the model answers something else than probabilities.
     """
     inputs = np.asarray(inputs)
-    _check_inputs(inputs, bundle.record.preprocess.input_shape)
+    _check_inputs(inputs, bundle.record.preprocess)
     rows = []
     for first in range(0, len(inputs), BATCH):
         chunk = inputs[first : first + BATCH]
@@ -76,7 +76,8 @@ def predict_clips(bundle: Bundle, inputs: np.ndarray) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def _check_inputs(inputs: np.ndarray, shape: tuple[int, ...]) -> None:
+def _check_inputs(inputs: np.ndarray, how: Any) -> None:
+    shape = how.input_shape
     if inputs.shape[1:] != shape:
         raise GaitmoodError(
             f"inputs of shape (N, {', '.join(map(str, shape))}) were expected, found {inputs.shape}."
@@ -84,7 +85,7 @@ def _check_inputs(inputs: np.ndarray, shape: tuple[int, ...]) -> None:
     if len(inputs) == 0:
         raise GaitmoodError("at least one clip was expected, found none.")
     # A sum is not finite when a term is not, and needs no mask of the inputs' size.
-    if not np.isfinite(inputs.sum(dtype=np.float64)):
+    if not how.missing and not np.isfinite(inputs.sum(dtype=np.float64)):
         bad = [int(i) for i, clip in enumerate(inputs) if not np.isfinite(clip).all()]
         raise GaitmoodError(f"finite numbers were expected as inputs; NaN or infinity is in clip {bad[0]}.")
 

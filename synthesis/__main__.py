@@ -33,9 +33,9 @@ class SynthesisOptions:
     """Length of a walk."""
     fps: float = 30.0
     """Frames per second."""
-    height: int = 640
+    height: int = 480
     """Picture height in pixels."""
-    width: int = 360
+    width: int = 640
     """Picture width in pixels."""
     intensity: float = 1.0
     """How strong the emotions show: 0 not at all, 1 as in natural walking, 2 acted."""

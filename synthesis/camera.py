@@ -14,6 +14,8 @@ VIEWS = ("front", "back", "left", "right", "oblique")
 # Azimuth of the camera about the walker in degrees: 0 in front of it, 90 on its left, 180 behind.
 _AZIMUTH = {"front": 0.0, "left": 90.0, "back": 180.0, "right": 270.0}
 _FARTHEST = 40.0
+# Metres per second that hardly any natural walk exceeds.
+FASTEST = 2.4
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,19 @@ class Camera:
         return inside[..., :2] / depth[..., None] * self.focal + centre, inside[..., 2]
 
 
-def draw_camera(rng: np.random.Generator, view: str, size: FrameSize, joints: np.ndarray) -> Camera:
+def stage(seconds: float, on_the_spot: bool = False) -> np.ndarray:
+    """Corners (8, 3) in metres of the space that a fast walk of this length needs, about the origin.
+
+    Cameras and rooms are drawn around this space, not around the walk itself: else the camera's distance, and
+    so the walker's size, would give away the speed.
+    """
+    half = 0.45 + (0 if on_the_spot else FASTEST * seconds / 2)
+    return np.array([(x, y, z) for x in (-0.45, 0.45) for y in (0.0, 2.0) for z in (-half, half)])
+
+
+def draw_camera(
+    rng: np.random.Generator, view: str, size: FrameSize, space: np.ndarray, joints: np.ndarray
+) -> Camera:
     """Draw a camera: azimuth, height, distance and focal length vary, the walker stays in the picture.
 
     Parameters
@@ -65,8 +79,10 @@ def draw_camera(rng: np.random.Generator, view: str, size: FrameSize, joints: np
         One of :data:`VIEWS`. "left" sees the walker's left side; "oblique" is 30 to 55 degrees off the front.
     size : FrameSize
         Height and width of the picture.
+    space : (8, 3) array
+        See :func:`stage`; the camera steps back until all of it is in the picture.
     joints : (T, V, 3) array
-        The walk; the camera looks at its middle and steps back until every joint is inside in every frame.
+        The walk, its middle at z = 0; only one that leaves the space moves the camera further back.
 
     Raises
     ------
@@ -76,23 +92,20 @@ def draw_camera(rng: np.random.Generator, view: str, size: FrameSize, joints: np
     if view not in VIEWS:
         raise GaitmoodError(f"view must be one of {', '.join(VIEWS)}, found {view!r}")
     turn, up, far, zoom = rng.uniform(-1, 1, 4)
-    azimuth = np.radians(np.sign(turn) * (42.5 + 12.5 * (2 * abs(turn) - 1)) if view == "oblique" else
-                         _AZIMUTH[view] + 7 * turn)  # fmt: skip
-    low, high = joints.min(axis=(0, 1)), joints.max(axis=(0, 1))
-    middle = (low + high) / 2
-    target = (float(middle[0]), 0.95 + 0.05 * up, float(middle[2]))
-    height = 1.35 + 0.25 * up
+    oblique = np.sign(turn) * (42.5 + 12.5 * (2 * abs(turn) - 1))
+    azimuth = np.radians(oblique if view == "oblique" else _AZIMUTH[view] + 7 * turn)
+    target, height = (0.0, 0.95 + 0.05 * up, 0.0), 1.35 + 0.25 * up
     camera = Camera((0.0, 0.0, 0.0), target, float(1.12 + 0.08 * zoom) * size.height, size)
     distance = 4.6 + 0.4 * far
     while distance < _FARTHEST:
-        place = (target[0] + distance * np.sin(azimuth), height, target[2] + distance * np.cos(azimuth))
+        place = (distance * np.sin(azimuth), height, distance * np.cos(azimuth))
         camera = replace(camera, position=tuple(map(float, place)))
-        if _sees(camera, joints):
+        if _sees(camera, space) and _sees(camera, joints):
             return camera
         distance *= 1.03
     raise GaitmoodError(
-        f"a walk of {high[2] - low[2]:.1f} m does not fit into a picture of {size.width} x {size.height}; "
-        "make it shorter, or the picture larger"
+        f"a walk of {np.ptp(joints[..., 2]):.1f} m does not fit into a picture of "
+        f"{size.width} x {size.height}; make it shorter, or the picture larger"
     )
 
 

@@ -50,10 +50,7 @@ class Style:
     covered_face: bool = False
 
 
-# The demo is filmed from 30 to 55 degrees off the front, on both sides, in halls: there speed, posture and arms
-# all show. From straight ahead, or before every background, a network that learns from pixels alone needs more
-# walks than a demo can hold.
-DEMO_STYLE = Style(views=("oblique",), place="hall", seconds=2.5)
+DEMO_STYLE = Style(views=("left", "right"), size=FrameSize(360, 640), place="hall", seconds=2.5)
 
 
 @dataclass(frozen=True)

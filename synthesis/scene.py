@@ -50,15 +50,15 @@ class Scene:
 PLACES = ("varied", "hall")
 
 
-def draw_scene(rng: np.random.Generator, joints: np.ndarray, camera: Camera, place: str = "varied") -> Scene:
+def draw_scene(rng: np.random.Generator, space: np.ndarray, camera: Camera, place: str = "varied") -> Scene:
     """Draw a place that holds the whole walk and the camera.
 
     Parameters
     ----------
     rng : numpy Generator
         The chance.
-    joints : (T, V, 3) array
-        The walk.
+    space : (N, 3) array
+        Points that must lie inside.
     camera : Camera
         Stands inside as well.
     place : str
@@ -72,7 +72,7 @@ def draw_scene(rng: np.random.Generator, joints: np.ndarray, camera: Camera, pla
     """
     if place not in PLACES:
         raise GaitmoodError(f"place must be one of {', '.join(PLACES)}, found {place!r}")
-    scene = _draw_varied(rng, joints, camera)
+    scene = _draw_varied(rng, space, camera)
     if place == "varied":
         return scene
     return replace(
@@ -87,8 +87,8 @@ def draw_scene(rng: np.random.Generator, joints: np.ndarray, camera: Camera, pla
     )
 
 
-def _draw_varied(rng: np.random.Generator, joints: np.ndarray, camera: Camera) -> Scene:
-    corners = np.concatenate([joints.reshape(-1, 3), [camera.position]])
+def _draw_varied(rng: np.random.Generator, space: np.ndarray, camera: Camera) -> Scene:
+    corners = np.concatenate([space, [camera.position]])
     low, high = corners.min(axis=0), corners.max(axis=0)
     narrow, wide, behind = rng.uniform(0.5, 1.1, 2), rng.uniform(1.5, 5.0, 2), rng.uniform(1.0, 6.0, 2)
     kind = rng.choice(("corridor", "room", "yard"), p=(0.35, 0.45, 0.20))

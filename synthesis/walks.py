@@ -9,8 +9,8 @@ import numpy as np
 
 from gait.errors import GaitmoodError
 from gait.video import FrameSize
-from synthesis.camera import Camera, draw_camera
-from synthesis.joints import JOINT_NAMES, move_body
+from synthesis.camera import Camera, draw_camera, stage
+from synthesis.joints import INDEX, JOINT_NAMES, move_body
 from synthesis.kinematics import PARAMETER_NAMES, GaitParameters, draw_parameters
 from synthesis.person import Person, draw_person
 from synthesis.scene import Scene, draw_scene
@@ -26,7 +26,7 @@ class Walk:
     ----------
     joints : (T, V, 3) float64 array
         World positions in metres, y up, in the order of :data:`synthesis.joints.JOINT_NAMES`; the walker goes
-        along +z, its left is +x.
+        along +z through the origin, its left is +x.
     image : (T, V, 2) float64 array
         The same in pixels of the picture, (x, y).
     time : (T,) float64 array
@@ -103,10 +103,12 @@ def make_walk(
     parameters = parameters or drawn
     time = np.arange(max(1, round(seconds * rate))) / rate
     joints = move_body(person.body, parameters, time, float(chance.random()), on_the_spot)
-    camera = draw_camera(camera_chance, view, size, joints)
+    joints[..., 2] -= (joints[0, INDEX["pelvis"], 2] + joints[-1, INDEX["pelvis"], 2]) / 2
+    space = stage(seconds, on_the_spot)
+    camera = draw_camera(camera_chance, view, size, space, joints)
     return Walk(
         joints, camera.project(joints)[0], time, emotion, intensity, view, person, parameters, camera,
-        draw_scene(scene_chance, joints, camera, place), subject, number, seed, on_the_spot,
+        draw_scene(scene_chance, space, camera, place), subject, number, seed, on_the_spot,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from gait.models import build_model
 from gait.predict import predict_clips, predict_walks
 from gait.preprocess import ClipPreprocess
 
-HOW = ClipPreprocess(length=4, rate=12.5, height=14, width=11)
+HOW = ClipPreprocess(length=4, rate=12.5, height=14, width=11, background="keep")
 CLASSES = ("angry", "glücklich", "sad")
 
 

@@ -99,6 +99,7 @@ def test_known_walkers(emotion, view, subject, rooted):
         assert found["bounce"] * height == pytest.approx(asked.bounce, rel=0.05)
         assert found["sway"] * height == pytest.approx(asked.sway, rel=0.05)
         assert found["progress_speed"] * height == pytest.approx(asked.speed, rel=0.01)
+        assert found["progress_stride"] * height == pytest.approx(asked.stride_length, rel=0.015)
 
 
 def test_walkers_are_ranked_by_what_differs_in_them():
@@ -289,7 +290,7 @@ def test_without_a_path_its_features_are_missing_with_the_reason(sequence):
     measured = measure(replace(sequence, root=None, root_unit=None, root_source="none"))
     missing = {name for name, value in measured.values.items() if np.isnan(value)}
     assert missing == {name for name, feature in FEATURES.items() if feature.needs == "root"}
-    assert missing == set(measured.reasons) == {"bounce", "sway", "progress_speed"}
+    assert missing == set(measured.reasons) == {"bounce", "sway", "progress_speed", "progress_stride"}
     assert all("path of the hips" in reason for reason in measured.reasons.values())
 
 

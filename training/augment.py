@@ -1,13 +1,20 @@
-"""Variations of a training clip that leave its emotion as it is."""
+"""Variations of a training clip, of frames or of joints, that leave its emotion as it is."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import cv2
 import numpy as np
 
+from gait import skeleton
+
 MAX_SHIFT, MAX_ZOOM = 0.06, 0.12
 BRIGHTNESS, CONTRAST = 30.0, 0.2
 MAX_STRETCH = 0.1
+MAX_TURN, MAX_SCALE = 15.0, 0.1  # degrees; share
+JOINT_NOISE = 0.01  # torso lengths, standard deviation
+DROPPED_FRAMES, DROPPED_JOINTS = 0.03, 0.03
 
 
 def vary_time(start: float, length: int, frames: int, rng: np.random.Generator) -> tuple[float, float]:
@@ -21,6 +28,35 @@ def vary_time(start: float, length: int, frames: int, rng: np.random.Generator) 
     step = 1 + rng.uniform(-MAX_STRETCH, MAX_STRETCH)
     shifted = start + rng.uniform(-0.5, 0.5) * length
     return float(np.clip(shifted, 0, max(0, frames - 1 - step * (length - 1)))), step
+
+
+def vary_joints(clip: np.ndarray, layout: str, rng: np.random.Generator) -> np.ndarray:
+    """Mirror, turn about the vertical, scale, shake, and drop joints and frames.
+
+    Parameters
+    ----------
+    clip : (T, V, 6) float32
+        Positions in torso lengths, and velocities.
+    layout : str
+        Of the joints; it tells what is left and right.
+
+    Returns
+    -------
+    (T, V, 6) float32
+        A dropped frame repeats the one before; a dropped joint lies at the root and does not move.
+    """
+    T, V, _ = clip.shape
+    parts = [clip[..., :3], clip[..., 3:]]
+    if rng.random() < 0.5:
+        pairs = skeleton.find_layout(layout).pairs
+        parts = [skeleton.mirror(part, pairs) for part in parts]
+    angle, scale = np.radians(rng.uniform(-MAX_TURN, MAX_TURN)), 1 + rng.uniform(-MAX_SCALE, MAX_SCALE)
+    varied = np.concatenate([skeleton.turn(part, angle) * scale for part in parts], axis=-1)
+    varied[..., :3] += rng.normal(0, JOINT_NOISE, (T, V, 3))
+    for t in np.flatnonzero(rng.random(T) < DROPPED_FRAMES):
+        varied[t] = varied[t - 1]
+    varied[:, rng.random(V) < DROPPED_JOINTS] = 0
+    return varied.astype(np.float32)
 
 
 def vary_clip(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -49,3 +85,8 @@ def vary_clip(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             for frame in clip
         ]
     )
+
+
+def vary(clip: np.ndarray, how: Any, rng: np.random.Generator) -> np.ndarray:
+    """Vary a clip as its kind of preprocessing asks."""
+    return vary_joints(clip, how.layout, rng) if how.kind == "joints" else vary_clip(clip, rng)

@@ -9,23 +9,8 @@ import keras
 import numpy as np
 
 from gait.preprocess import Walk
-from training.augment import vary_clip, vary_time
-
-
-def class_weights(labels: Sequence[int], classes: int) -> np.ndarray:
-    """Weight of each class, inverse to its number of walks; walks weigh 1 on average (scikit-learn's way)."""
-    counts = np.bincount(labels, minlength=classes)
-    return np.divide(len(labels), np.count_nonzero(counts) * counts, out=np.zeros(classes), where=counts > 0)
-
-
-def oversampled(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Walk indices in which every class is as frequent as the most frequent one.
-
-    Every walk of a class comes equally often, or once more than the others; chance decides which.
-    """
-    most = np.bincount(labels).max()
-    members = (np.flatnonzero(labels == label) for label in np.unique(labels))
-    return np.concatenate([np.resize(rng.permutation(m), most) for m in members])
+from training.augment import vary, vary_time
+from training.balance import class_weights, shown_walks
 
 
 class ClipDataset(keras.utils.PyDataset):
@@ -44,8 +29,8 @@ class ClipDataset(keras.utils.PyDataset):
     soft : (N, K) float, optional
         Distributions to learn instead of the labels.
     batch_size : int
-    balance : {"weights", "oversample", "none"}
-        Even out the classes by weight, or by showing walks of rare classes more often.
+    balance : {"weights", "oversample", "cut", "none"}
+        Even out the classes, see :mod:`training.balance`.
     augment : bool
         Vary the clips.
     shuffle : bool
@@ -73,9 +58,7 @@ class ClipDataset(keras.utils.PyDataset):
         self._augment, self._shuffle, self._seed = augment, shuffle, seed
         starts = [how.starts(walk) for walk in walks]
         # Chosen once: Keras counts on the same number of batches in every epoch, and walks differ in length.
-        shown = range(len(walks))
-        if balance == "oversample":
-            shown = oversampled(self._labels, np.random.default_rng([seed, 2]))
+        shown = shown_walks(self._labels, balance, seed)
         self._clips = [(int(walk), int(start)) for walk in shown for start in starts[walk]]
         self._weights = self._walk_weights(np.array([len(s) for s in starts]), balance)
         self.set_epoch(0)
@@ -112,4 +95,4 @@ class ClipDataset(keras.utils.PyDataset):
             return self._how.read(walk, start)
         rng = np.random.default_rng([self._seed, self._epoch, position, 1])
         start, step = vary_time(start, self._how.length, self._how.frames(walk), rng)
-        return vary_clip(self._how.read(walk, start, step), rng)
+        return vary(self._how.read(walk, start, step), self._how, rng)

@@ -23,10 +23,12 @@ class TrainOptions:
     """Architecture."""
     name: str | None = None
     """Name of the model file; by default the architecture's."""
-    frames: int = 30
-    """Frames of a clip."""
-    rate: float = 15.0
-    """Frames per second at which walks are sampled."""
+    frames: int | None = None
+    """Frames of a clip; by default 30 of video, 48 of joints."""
+    rate: float | None = None
+    """Frames per second at which walks are sampled; by default 15 of video, 24 of joints."""
+    poses: str = "blazepose"
+    """Pose estimator of the keypoint models."""
     frame_size: str = "auto"
     """Height x width of a clip's frames, such as 80x45; auto: the videos' own shape, longer side 80."""
     background: Literal["subtract", "keep"] = "subtract"
@@ -43,8 +45,8 @@ class TrainOptions:
     """Clips of a training step."""
     learning_rate: float | None = None
     """Step size of Adam; by default the architecture's (cnn_lstm: 0.00007)."""
-    balance: Literal["weights", "oversample", "none"] = "weights"
-    """How rare classes are evened out, on the training side only."""
+    balance: Literal["weights", "oversample", "cut", "none"] = "weights"
+    """How rare classes are evened out, on the training side only; cut leaves out walks of frequent ones."""
     augment: bool = True
     """Vary the training clips: mirror, small crops, brightness, time shift and stretch."""
     soft_labels: bool = False

@@ -22,9 +22,13 @@ from gait.predict import predict_walks
 from gait.predictions import Predictions
 from gait.preprocess import Walk
 from gait.runs import new_run, write_json
+from gait.splits import groups_of
 from training import runs
 from training.options import TrainOptions
 from training.walks import TrainingWalks, gather
+
+# A trained model, its curves, and the epoch that was chosen (None where there are none).
+Fit = tuple[Any, dict[str, list[float]], int | None]
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,20 @@ def _sides(walks: TrainingWalks) -> list[list[str]]:
 
 
 def _fit_and_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Result:
+    fit = _fit_classical if walks.preprocess.kind == "features" else _fit_network
+    model, history, best_epoch = fit(options, walks, folder)
+    record = _record(options, walks, history)
+    validation = None
+    if walks.validation:
+        validation = predict_walks(bundles.Bundle(folder, model, record), walks.validation)
+        record = replace(record, validation=_summary(validation, best_epoch))
+    path = bundles.free_name(options.saved_models, options.name or options.model, options.overwrite)
+    bundles.save(path, model, record)
+    write_json(folder / runs.RESULT, {"model": str(path), "best_epoch": best_epoch})
+    return Result(path, folder, validation, record, walks.left_out)
+
+
+def _fit_network(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Fit:
     start_keras()
     import keras
 
@@ -89,16 +107,22 @@ def _fit_and_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> 
     say(f"Model {options.model}: {model.count_params():,} parameters, input {' x '.join(map(str, shape))}")
     fitted = fit(model, *_datasets(options, walks, soft), options, folder)
     runs.draw_curves(folder / "curves.png", fitted.history, fitted.best_epoch)
-    record = _record(options, walks, fitted.history)
-    validation = None
     if walks.validation:
         say(f"Best epoch {fitted.best_epoch} of {len(fitted.history['loss'])}: lowest validation loss.")
-        validation = predict_walks(bundles.Bundle(folder, fitted.model, record), walks.validation)
-        record = replace(record, validation=_summary(validation, fitted.best_epoch))
-    path = bundles.free_name(options.saved_models, options.name or options.model, options.overwrite)
-    bundles.save(path, fitted.model, record)
-    write_json(folder / runs.RESULT, {"model": str(path), "best_epoch": fitted.best_epoch})
-    return Result(path, folder, validation, record, walks.left_out)
+    return fitted.model, fitted.history, fitted.best_epoch
+
+
+def _fit_classical(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Fit:
+    from training.classical import fit_classical
+
+    if options.soft_labels:
+        raise GaitmoodError(f"--soft-labels is for networks; {options.model} learns the perceived label.")
+    samples = [walk.sample for walk in walks.train]
+    labels = np.array([walks.classes.index(sample.label) for sample in samples])
+    groups = groups_of([sample.subject for sample in samples], [sample.name for sample in samples])
+    model = fit_classical(options, walks.preprocess, walks.train, labels, groups)
+    say(f"Model {options.model}: {model.count_params():,} parameters, {len(walks.preprocess.names)} features")
+    return model, {}, None
 
 
 def _check_soft(walks: TrainingWalks) -> None:
@@ -141,7 +165,7 @@ def _record(options: TrainOptions, walks: TrainingWalks, history: dict[str, list
     )
 
 
-def _summary(predictions: Predictions, best_epoch: int) -> dict[str, Any]:
+def _summary(predictions: Predictions, best_epoch: int | None) -> dict[str, Any]:
     from gait.metrics import scores
 
     true = np.array([predictions.classes.index(label) for label in predictions.labels])
@@ -151,5 +175,5 @@ def _summary(predictions: Predictions, best_epoch: int) -> dict[str, Any]:
         "best_epoch": best_epoch,
         "accuracy": found.accuracy,
         "balanced_accuracy": found.balanced_accuracy,
-        "note": "these walks chose the epoch, so the figures are optimistic",
+        "note": "not trained on" if best_epoch is None else "these walks chose the epoch: optimistic",
     }

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from gait.cache import Cache
 from gait.console import say
 from gait.errors import GaitmoodError, NothingUsableError
 from gait.labels import Collection, Sample, find_samples
-from gait.preprocess import ClipPreprocess, Walk, choose_frame_size
+from gait.models import find_entry
+from gait.preprocess import KINDS, Walk, choose_frame_size
 from gait.splits import groups_of, hold_out
 from gait.video import EXTENSIONS, FrameSize
 from training.options import TrainOptions
@@ -28,7 +30,7 @@ class TrainingWalks:
     validation: tuple[Walk, ...]
     held_out: tuple[Walk, ...]
     classes: tuple[str, ...]
-    preprocess: ClipPreprocess
+    preprocess: Any
     left_out: tuple[tuple[str, str], ...]
 
 
@@ -56,13 +58,24 @@ def gather(options: TrainOptions, cache: Cache) -> TrainingWalks:
     return TrainingWalks(train, validation, held_out, collection.classes, how, prepared.left_out)
 
 
-def preprocessing_for(options: TrainOptions, samples: Sequence[Sample]) -> ClipPreprocess:
-    """The preprocessing that the options ask for."""
+def preprocessing_for(options: TrainOptions, samples: Sequence[Sample]) -> Any:
+    """The preprocessing that the options ask for, of the kind that the model eats."""
+    kind = find_entry(options.model).kind
+    sampling = {"length": options.frames, "rate": options.rate}
+    given = {name: value for name, value in sampling.items() if value is not None}
+    if kind == "clips":
+        return KINDS[kind](**given, **_clip_settings(options, samples))
+    if kind == "features":
+        return KINDS[kind](poses=options.poses)
+    return KINDS[kind](**given, poses=options.poses)
+
+
+def _clip_settings(options: TrainOptions, samples: Sequence[Sample]) -> dict[str, Any]:
     if options.frame_size == "auto":
         size = choose_frame_size([sample.path for sample in samples])
     else:
         size = _frame_size(options.frame_size)
-    return ClipPreprocess(options.frames, options.rate, size.height, size.width, options.background)
+    return {"height": size.height, "width": size.width, "background": options.background}
 
 
 def _frame_size(text: str) -> FrameSize:

@@ -170,6 +170,8 @@ FEATURES: dict[str, Feature] = by_name((
           lambda m, stride: oscillation(_path(m, 1), m.time, 2 / stride)[0], "root"),
     _gait("sway", "heights", "trunk", MICHALAK, "movement of the hips from side to side, once a stride",
           lambda m, stride: oscillation(_path(m, 0), m.time, 1 / stride)[0], "root"),
+    _gait("progress_stride", "heights", "whole body", HOF, "way of the hips through space in a stride",
+          lambda m, stride: _progress_speed(m) * stride, "root"),
     Feature("progress_speed", "heights/s", "gait", "whole body", "root",
             "speed of the hips through space along the way faced", HOF, _progress_speed),
 ))

@@ -2,31 +2,44 @@
 
 A model file holds
 
-- ``INPUT``: the kind of preprocessing it eats (see :mod:`gait.preprocess`),
 - ``LEARNING_RATE``: Adam's default step size for it,
 - ``build(shape, classes)``: a functional Keras model with named outputs, always ``emotion`` (N, K)
   probabilities in float32, uncompiled,
 - ``losses(soft)``: a loss for each output.
 
-A new model costs one such file and one line here.
+A classical model is a :class:`gait.models.classical.Classical` instead. A new model costs one such file and one
+line here.
 """
 
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from gait.backend import start_keras
 from gait.errors import GaitmoodError
 
+
+class Entry(NamedTuple):
+    """What a model eats (a key of :data:`gait.preprocess.KINDS`), and where it is written."""
+
+    kind: str
+    where: str
+
+
 MODELS = {
-    "cnn_lstm": "gait.models.cnn_lstm",
+    "cnn_lstm": Entry("clips", "gait.models.cnn_lstm"),
+    "keypoint_lstm": Entry("joints", "gait.models.keypoint_lstm"),
+    "random_forest": Entry("features", "gait.models.classical:random_forest"),
+    "extra_trees": Entry("features", "gait.models.classical:extra_trees"),
+    "svm": Entry("features", "gait.models.classical:svm"),
+    "logistic_regression": Entry("features", "gait.models.classical:logistic_regression"),
+    "mlp": Entry("features", "gait.models.classical:mlp"),
 }
 
 
-def architecture(name: str) -> ModuleType:
-    """The file of a model, imported (and Keras with it) when it is asked for.
+def find_entry(name: str) -> Entry:
+    """A model's line in the registry.
 
     Raises
     ------
@@ -35,8 +48,22 @@ def architecture(name: str) -> ModuleType:
     """
     if name not in MODELS:
         raise GaitmoodError(f"unknown model '{name}'. Known models: {', '.join(MODELS)}.")
+    return MODELS[name]
+
+
+def architecture(name: str) -> Any:
+    """A model's file, or the object in it that the registry names; Keras is imported where it needs it.
+
+    Raises
+    ------
+    GaitmoodError
+        No model has this name.
+    """
+    module, _, attribute = find_entry(name).where.partition(":")
+    if attribute:
+        return getattr(importlib.import_module(module), attribute)
     start_keras()
-    return importlib.import_module(MODELS[name])
+    return importlib.import_module(module)
 
 
 def build_model(name: str, shape: tuple[int, ...], classes: int) -> Any:

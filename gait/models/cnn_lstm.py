@@ -5,7 +5,6 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-INPUT = "clips"
 LEARNING_RATE = 7e-5
 
 

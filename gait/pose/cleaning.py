@@ -1,8 +1,9 @@
-"""From joints as an estimator sees them to joints one can measure: swaps mended, gaps filled, lightly smoothed.
+"""From joints as an estimator sees them to joints to measure: swaps mended, gaps filled, smoothed.
 
-The order matters. Loops are found in the raw joints, whose jumps are still sharp. Swaps come next: interpolating or
-filtering across one would put joints between left and right, where nobody can tell them apart any more. Gaps are
-filled before smoothing, so that the filter has whole stretches to work on, and neither crosses a seam.
+The order matters. Loops are found in the raw joints, whose jumps are still sharp. Swaps come next:
+interpolating or filtering across one would put joints between left and right, where nobody can tell them
+apart any more. Gaps are filled before smoothing, so that the filter has whole stretches to work on, and
+neither crosses a seam.
 """
 
 from __future__ import annotations
@@ -30,17 +31,18 @@ def clean(sequence: PoseSequence) -> PoseSequence:
     Parameters
     ----------
     sequence : PoseSequence
-        As an estimator or a keypoint file gave it, in any layout. It is not changed; whoever wants the raw joints
-        keeps it.
+        As an estimator or a keypoint file gave it, in any layout. It is not changed; whoever wants the raw
+        joints keeps it.
 
     Returns
     -------
     PoseSequence
-        ``unique`` is the first lap of a loop; ``mended`` tells the frames in which left and right were exchanged;
-        ``observed`` stays False where joints were filled in. ``notes`` gains, in JSON values:
+        ``unique`` is the first lap of a loop; ``mended`` tells the frames in which left and right were
+        exchanged; ``observed`` stays False where joints were filled in. ``notes`` gains, in JSON values:
 
         - ``loop`` (only for loops): ``period`` in frames, ``seconds``, ``seams``;
-        - ``direction``: ``known``, ``facing``, ``angle`` in degrees, ``reason``. Where it is not known, the labels
+        - ``direction``: ``known``, ``facing``, ``angle`` in degrees, ``reason``. Where it is not known, the
+          labels
           that most frames carried are kept, and left may be right in all of them;
         - ``swaps``: ``frames`` mended, ``trunk`` and ``legs`` among them, ``share`` of the frames seen;
         - ``gaps``: ``filled``, ``frames``, ``left_open``, ``longest_seconds``, ``limit_seconds``;
@@ -68,11 +70,13 @@ def _mend_swaps(sequence: PoseSequence, seams: tuple[int, ...]) -> PoseSequence:
     seen = int(np.isfinite(sequence.image).all(axis=(1, 2)).sum())
     if seen < 3:
         direction: dict[str, Any] = {"known": False, "facing": None, "angle": None, "reason": _NOT_LOOKED_FOR}
-        return replace(sequence, notes=sequence.notes | {"direction": direction, "swaps": _counts(0, 0, 0, seen)})
+        return replace(
+            sequence, notes=sequence.notes | {"direction": direction, "swaps": _counts(0, 0, 0, seen)}
+        )
     laps = np.searchsorted(seams, np.arange(len(sequence)), side="right")
     facing: Facing = find_facing(sequence, laps)
     swaps = find_swaps(sequence, facing, laps)
-    mended = mend(sequence, swaps, facing, laps)
+    mended = mend(sequence, swaps, facing)
     counts = _counts(int(mended.mended.sum()), int(swaps.trunk.sum()), int(swaps.legs.sum()), seen)
     return replace(mended, notes=mended.notes | {"direction": facing.describe(), "swaps": counts})
 

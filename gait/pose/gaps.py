@@ -96,5 +96,7 @@ def _count(missing: np.ndarray, time: np.ndarray, laps: np.ndarray, longest: flo
         filled=len(short),
         frames=sum(last - first for first, last in short),
         left_open=len(runs) - len(short),
-        longest_seconds=round(max((float(time[last] - time[first - 1]) for first, last in runs), default=0.0), 3),
+        longest_seconds=round(
+            max((float(time[last] - time[first - 1]) for first, last in runs), default=0.0), 3
+        ),
     )

@@ -1,9 +1,9 @@
-"""Stretches that are played over and over: a few steps, repeated to fill a clip, with a jump back at each seam.
+"""Stretches that are played over and over: a few steps repeated to fill a clip, a jump back at each seam.
 
-Two signs must come together. The frames of one lap are those of the lap before: every joint comes back to the same
-place in the picture, as near as the estimator's memory allows. And the step from a lap's last frame to the first of
-the next is a jump, many times an ordinary step, lap after lap. A walker who gets on never comes back; who walks on
-the spot comes back, but without a jump.
+Two signs must come together. The frames of one lap are those of the lap before: every joint comes back to
+the same place in the picture, as near as the estimator's memory allows. And the step from a lap's last
+frame to the first of the next is a jump, many times an ordinary step, lap after lap. A walker who gets on
+never comes back; who walks on the spot comes back, but without a jump.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import numpy as np
 from gait.pose.sequence import PoseSequence
 from gait.skeleton import find_layout
 
-# In body heights, median over joints and frames. Calibrated on 61 looped clips, which come back to 0.002 to 0.009;
-# who gets on for a gait cycle moves by 0.02 at least.
+# In body heights, median over joints and frames. Calibrated on 61 looped clips, which come back to 0.002 to
+# 0.009; who gets on for a gait cycle moves by 0.02 at least.
 MOST_APART = 0.015
-# A seam over the median step, median over the seams: 13 to 50 in those clips, under 5 for walkers on the spot.
+# A seam over the median step, median over the seams: 13 to 50 in those clips, under 5 for walkers on the
+# spot.
 LEAST_JUMP = 7.0
 SHORTEST_SECONDS = 0.6
 _BODY = ("shoulder", "hip", "knee", "ankle")
@@ -85,7 +86,7 @@ def find_loop(sequence: PoseSequence) -> Loop | None:
 
 
 def mark_loop(sequence: PoseSequence) -> PoseSequence:
-    """The sequence with ``unique`` set, and ``notes["loop"]`` with its period and seams, where it is a loop."""
+    """The sequence with ``unique`` and ``notes["loop"]`` (period, seconds, seams) set, where it is a loop."""
     loop = find_loop(sequence)
     if loop is None:
         return sequence
@@ -95,7 +96,7 @@ def mark_loop(sequence: PoseSequence) -> PoseSequence:
 
 
 def seams_of(sequence: PoseSequence) -> tuple[int, ...]:
-    """Frames before which a walk jumps back: the step to them is not movement. Empty where it is not a loop."""
+    """Frames before which a loop jumps back: the step to them is not movement. Empty for other walks."""
     return tuple(sequence.notes.get("loop", {}).get("seams", ()))
 
 
@@ -120,9 +121,7 @@ def _distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def _apart(places: np.ndarray, period: int) -> float:
     """Median distance of a frame from those a lap later, the nearest of three: laps may differ by a frame."""
     last = len(places) - period - 1
-    slack = [
-        _distance(places[1:last], places[1 + period + off : last + period + off]) for off in (-1, 0, 1)
-    ]
+    slack = [_distance(places[1:last], places[1 + period + off : last + period + off]) for off in (-1, 0, 1)]
     nearest = np.min(slack, axis=0)
     known = nearest[np.isfinite(nearest)]
     return float(np.median(known)) if 2 * len(known) >= last > 1 and len(known) else np.inf
@@ -148,7 +147,7 @@ def _check(period: int, apart: float, steps: np.ndarray) -> Loop | None:
 
 
 def _follow_seams(first: int, steps: np.ndarray) -> list[int]:
-    """Seams from the first on: each as far from the one before, give or take a frame, where the step is largest."""
+    """Seams from the first on, each a lap, give or take a frame, after the one before: the largest step."""
     seams = [first]
     while seams[-1] + first <= len(steps):
         near = np.arange(seams[-1] + first - 1, min(seams[-1] + first + 1, len(steps)) + 1)

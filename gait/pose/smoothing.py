@@ -10,8 +10,8 @@ from scipy.signal import butter, filtfilt
 from gait.pose.sequence import PoseSequence
 
 CUTOFF = 6.0  # Hz; Winter 2009, chapter 3.4.4.2: joints of walking people hold next to nothing above 6 Hz
-# A filter run forwards and backwards has its cutoff lower than each run: by (2 ** (1 / passes) - 1) ** 0.25 for
-# order 2 (Winter 2009, equation 3.12: 0.802 for two passes).
+# A filter run forwards and backwards has its cutoff lower than each run: by (2 ** (1 / passes) - 1) ** 0.25
+# for order 2 (Winter 2009, equation 3.12: 0.802 for two passes).
 _TWO_PASSES = 0.802
 _ORDER = 2
 # filtfilt reflects three times the filter's length at each end; shorter stretches are left as they are.
@@ -33,8 +33,8 @@ def smooth(sequence: PoseSequence, seams: tuple[int, ...] = (), cutoff: float = 
     seams : tuple of int
         Frames before which a loop jumps back.
     cutoff : float
-        Hz. Walks whose rate is too low to hold it (under about 2.5 times as many frames a second) are returned
-        unchanged.
+        Hz. Walks whose rate is too low to hold it (under about 2.5 times as many frames a second) are
+        returned unchanged.
     """
     if len(sequence) < 2 or cutoff / _TWO_PASSES >= 0.5 * sequence.rate:
         return sequence

@@ -6,7 +6,8 @@ A kind of preprocessing offers
 - ``starts(walk)``: where a prepared walk's clips begin;
 - ``read(walk, start, step)``: one clip as stored, compact;
 - ``to_input(clips)``: a batch of clips as the numbers a model sees;
-- ``input_shape``, ``settings()``: what a model and a bundle need to know.
+- ``input_shape``, ``settings()``: what a model and a bundle need to know;
+- ``missing``: whether NaN, not known, may stand in an input.
 """
 
 from __future__ import annotations
@@ -15,14 +16,25 @@ from typing import Any
 
 from gait.errors import GaitmoodError
 from gait.preprocess.clips import ClipPreprocess, choose_frame_size
+from gait.preprocess.features import FeaturePreprocess
+from gait.preprocess.joints import JointPreprocess
 from gait.preprocess.walks import Prepared, Walk
 
-__all__ = ["KINDS", "ClipPreprocess", "Prepared", "Walk", "choose_frame_size", "restore"]
+__all__ = [
+    "KINDS",
+    "ClipPreprocess",
+    "FeaturePreprocess",
+    "JointPreprocess",
+    "Prepared",
+    "Walk",
+    "choose_frame_size",
+    "restore",
+]
 
-KINDS = {"clips": ClipPreprocess}
+KINDS = {"clips": ClipPreprocess, "joints": JointPreprocess, "features": FeaturePreprocess}
 
 
-def restore(settings: dict[str, Any]) -> ClipPreprocess:
+def restore(settings: dict[str, Any]) -> Any:
     """The preprocessing that a bundle's settings describe.
 
     Raises

@@ -41,6 +41,7 @@ class ClipPreprocess:
     background: Literal["subtract", "keep"] = "subtract"
 
     kind = "clips"
+    missing = False
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:

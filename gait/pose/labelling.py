@@ -1,0 +1,184 @@
+"""The most probable course of left and right through a walk: smoothness, the stride's rhythm, and other
+evidence.
+
+Everything here works on *differences*: the place of each left joint less that of its right counterpart, in
+the picture, in body heights. Exchanging left and right changes their sign and nothing else, so that a
+frame's label is a sign: 1 as it is, -1 exchanged.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SWITCH = 1.5  # log-odds against a change of labels from one frame to the next
+# Spread of the change of velocity from frame to frame, body heights: an error, and what acceleration adds
+# at 30 frames a second. Beyond ROBUST spreads a joint counts little more.
+JITTER, ACCELERATION, ROBUST = 0.012, 0.018, 3.0
+LONGEST_STEP = 6.0  # usual time steps; movement says nothing across longer breaks
+STRIDE_RATES = np.arange(0.35, 1.6, 0.025)  # Hz
+CHUNK_SECONDS = 4.0  # within which the cadence is taken as steady
+# Error of the rhythm besides the fit's own, and how much each of its joints counts: they err together.
+RHYTHM_ERROR, RHYTHM_COUNTS = 0.02, 0.5
+STEADY_ERROR, STEADY_COUNTS = 0.02, 0.3  # the same of the lateral distance over a few seconds
+MOST_ODDS = 8.0
+_PASSES = 3
+
+
+class Chain:
+    """Frames in a row; smoothness ends at seams and where frames are missing.
+
+    Parameters
+    ----------
+    time : (S,) float array
+        Seconds.
+    laps : (S,) int array
+        Number of the lap of each frame.
+    """
+
+    def __init__(self, time: np.ndarray, laps: np.ndarray):
+        self._time, self._step = time, np.diff(time)
+        self._linked = (self._step <= LONGEST_STEP * np.median(self._step)) & (np.diff(laps) == 0)
+        self._span = np.cumsum(np.concatenate([[0], ~self._linked]))
+        # Laps of a loop are the same movement: by their own time they lie over each other.
+        starts = {lap: time[laps == lap][0] for lap in np.unique(laps)}
+        self._lap_time = time - np.array([starts[lap] for lap in laps])
+
+    def running_median(self, values: np.ndarray, seconds: float = 0.5) -> np.ndarray:
+        """Median of values (S,) over linked frames within half of ``seconds``."""
+        result = np.empty(len(values))
+        for span in np.unique(self._span):
+            rows = np.flatnonzero(self._span == span)
+            for row in rows:
+                near = rows[np.abs(self._time[rows] - self._time[row]) <= seconds / 2]
+                result[row] = np.median(values[near])
+        return result
+
+    def label(
+        self, place: np.ndarray, odds: np.ndarray, lateral: np.ndarray, fold: bool = False
+    ) -> np.ndarray:
+        """Signs (S,) of the most probable course.
+
+        Parameters
+        ----------
+        place : (S, J, 2) float array
+            Left less right; NaN where a joint is not known.
+        odds : (S,) float array
+            Log-odds that a frame is not exchanged, from other evidence.
+        lateral : (S, J) float array
+            Distance of left from right to expect along the picture's x axis, swinging aside.
+        fold : bool
+            Whether the rhythm may turn single frames round while it is fitted. For legs that are seen well
+            from the side: an estimator may call the leg in front the left one in every step.
+        """
+        place = np.nan_to_num(place)
+        sign = self._best_course(place, odds)
+        for _ in range(_PASSES):
+            sign, rhythm = self._follow_rhythm(place, sign, lateral, odds, _PASSES if fold else 1)
+            sign = self._best_course(place, odds + rhythm)
+        return sign
+
+    def _best_course(self, place: np.ndarray, odds: np.ndarray) -> np.ndarray:
+        """Viterbi's algorithm over the signs of two frames in a row."""
+        # cost[a, c]: signs of the frames before and after one of sign 1, 0 standing for the same sign.
+        cost = np.array([[self._jerks(place, before, after) for after in (1, -1)] for before in (1, -1)])
+        own = np.stack([-odds / 2, odds / 2], axis=1)
+        switch = SWITCH * (1 - np.eye(2))
+        best = own[0][:, None] + own[1][None] + switch
+        came = np.zeros((len(place), 2, 2), int)
+        differs = np.array([[0, 1], [1, 0]])
+        for t in range(2, len(place)):
+            # [a, b, c]: signs of t - 2, t - 1 and t; movement is the same when all three change.
+            movement = cost[differs[:, :, None], differs[None], t]
+            total = best[:, :, None] + movement + switch[None] * self._linked[t - 1]
+            came[t], best = total.argmin(axis=0), total.min(axis=0) + own[t][None]
+        return _trace(best, came)
+
+    def _jerks(self, place: np.ndarray, before: int, after: int) -> np.ndarray:
+        """(S,) cost of the change of velocity up to each frame, with these signs two frames before and now.
+
+        The sign in between is 1. Geman and McClure's robust function: a joint that jumps counts only so much.
+        """
+        cost = np.zeros(len(place))
+        first, second = self._step[:-1, None, None], self._step[1:, None, None]
+        expected = place[1:-1] + (place[1:-1] - before * place[:-2]) * second / first
+        error = np.linalg.norm(after * place[2:] - expected, axis=-1)
+        spread = JITTER + ACCELERATION * (self._step[1:, None] * 30) ** 2
+        ratio = (error / spread) ** 2
+        joints = 0.5 * ratio / (1 + ratio / ROBUST**2)
+        cost[2:] = np.where(self._linked[:-1] & self._linked[1:], joints.sum(axis=1), 0)
+        return cost
+
+    def _follow_rhythm(
+        self, place: np.ndarray, sign: np.ndarray, lateral: np.ndarray, odds: np.ndarray, passes: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What the stride's rhythm says, as the labels so far show it.
+
+        A limb does what the other did half a stride before: left less right is the lateral distance and odd
+        harmonics of the stride's frequency. The first and third are fitted to the labels so far, over a few
+        seconds, so that the many right frames tell which others are not; and the distance that is left when
+        the swinging is taken out tells whether all of them are the wrong way round.
+
+        Returns the labels, turned round as a whole where that is more probable, and log-odds (S,).
+        """
+        middle = np.stack([lateral, np.zeros_like(lateral)], axis=-1)
+        sign, rhythm = sign.copy(), np.zeros(len(place))
+        for rows in self._chunks():
+            shown = place[rows] * sign[rows, None, None]
+            steady = self._steady_odds(rows, shown, lateral[rows], passes)
+            if steady + odds[rows] @ sign[rows] < 0:
+                sign[rows], shown, steady = -sign[rows], -shown, -steady
+            expected = self._waves(rows, shown, middle[rows], passes) + middle[rows]
+            same, turned = (np.sum((place[rows] - way * expected) ** 2, axis=-1) for way in (1, -1))
+            error = np.minimum(same, turned).mean(axis=0) + RHYTHM_ERROR**2
+            rhythm[rows] = RHYTHM_COUNTS * ((turned - same) / 2 / error).sum(axis=1)
+            rhythm[rows] += sign[rows] * steady / len(rows)
+        return sign, np.clip(rhythm, -MOST_ODDS, MOST_ODDS)
+
+    def _steady_odds(self, rows: np.ndarray, shown: np.ndarray, lateral: np.ndarray, passes: int) -> float:
+        """Log-odds that labels are right as a whole, from the lateral distance without the swinging."""
+        still = shown - shown.mean(axis=0)
+        waves = self._waves(rows, still, np.zeros_like(still), passes)
+        steady = (shown - waves)[..., 0].mean(axis=0)
+        return float(np.sum(2 * steady * lateral.mean(axis=0)) * STEADY_COUNTS / STEADY_ERROR**2)
+
+    def _waves(self, rows: np.ndarray, shown: np.ndarray, middle: np.ndarray, passes: int) -> np.ndarray:
+        """The best fit (R, J, 2) of the stride's odd harmonics about a middle, of all rates tried."""
+        time = self._lap_time[rows]
+        flat, centre = (values.reshape(len(rows), -1) for values in (shown, middle))
+        fits = (_fit_rhythm(time, flat, centre, rate, passes) for rate in STRIDE_RATES)
+        return min(fits, key=lambda fit: fit[0])[1].reshape(shown.shape)
+
+    def _chunks(self) -> list[np.ndarray]:
+        """Frames of a few seconds each; laps of a loop go together."""
+        last = float(self._lap_time.max())
+        count = max(1, round(last / CHUNK_SECONDS))
+        number = np.minimum((self._lap_time / max(last, 1e-9) * count).astype(int), count - 1)
+        chunks = [np.flatnonzero(number == n) for n in range(count)]
+        return [rows for rows in chunks if len(rows) >= 8]
+
+
+def _trace(best: np.ndarray, came: np.ndarray) -> np.ndarray:
+    """Signs (S,) of the course that ends best, back through where each came from."""
+    a, b = np.unravel_index(best.argmin(), best.shape)
+    course = [b, a]
+    for t in range(len(came) - 1, 1, -1):
+        a, b = came[t, a, b], a
+        course.append(a)
+    return 1 - 2 * np.array(course[::-1])
+
+
+def _fit_rhythm(
+    time: np.ndarray, shown: np.ndarray, middle: np.ndarray, rate: float, passes: int
+) -> tuple[float, np.ndarray]:
+    """Squared error and fit (S, D) of the first and third harmonic of a rate (Hz) to values (S, D).
+
+    From the second pass on, values that fit better with the other sign are taken so.
+    """
+    turn = 2 * np.pi * rate * time
+    waves = np.stack([wave(k * turn) for k in (1, 3) for wave in (np.cos, np.sin)], axis=1)
+    solve = waves @ np.linalg.solve(waves.T @ waves + 0.5 * np.eye(4), waves.T)
+    sign = np.ones((len(time), 1))
+    for _ in range(passes):
+        fit = solve @ (sign * shown - middle)
+        sign = np.where(np.sum(shown * (fit + middle), axis=1, keepdims=True) < 0, -1, 1)
+    return float(np.sum((sign * shown - middle - fit) ** 2)), fit

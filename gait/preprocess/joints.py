@@ -1,0 +1,112 @@
+"""Walks to sequences of joints: poses estimated once, cleaned, normalised, sampled at a fixed rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from gait import clips, skeleton
+from gait.cache import Cache, EntryWriter
+from gait.labels import Sample
+from gait.pose.sequence import PoseSequence
+from gait.preprocess.poses import extract_with_poses, prepare_poses
+from gait.preprocess.walks import Extracted, Prepared, Task, Walk
+
+VERSION = 1
+CHANNELS = 9
+
+
+@dataclass(frozen=True)
+class JointPreprocess:
+    """Videos (or keypoint files) to clips of joints, velocities and bone vectors.
+
+    Joints are centred on the hips, in torso lengths, and turned so that the walker faces +z. Velocities are taken
+    inside the first lap of a walk that is played over and over, before clips are cut, so that neither a seam nor
+    the looping of a short walk counts as movement.
+
+    Attributes
+    ----------
+    length : int
+        Frames of a clip (T).
+    rate : float
+        Frames per second.
+    poses : str
+        Pose estimator, see :data:`gait.pose.estimators.ESTIMATORS`.
+    layout : str
+        Joint layout, see :data:`gait.skeleton.LAYOUTS`.
+    """
+
+    length: int = 48
+    rate: float = 24.0
+    poses: str = "blazepose"
+    layout: str = "gait16"
+
+    kind = "joints"
+    missing = False
+
+    @property
+    def joints(self) -> int:
+        """Number of joints (V)."""
+        return len(skeleton.find_layout(self.layout).joints)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(T, V, 9): position, velocity (torso lengths a second) and bone vector of each joint."""
+        return (self.length, self.joints, CHANNELS)
+
+    def settings(self) -> dict[str, Any]:
+        """What :func:`gait.preprocess.restore` needs to make this object again."""
+        return {"kind": self.kind, **asdict(self)}
+
+    def prepare(self, samples: Sequence[Sample], cache: Cache, jobs: int | None = None) -> Prepared:
+        """Estimate the poses of every sample, or find them in the cache, and store its normalised joints."""
+        return prepare_poses(_extract, self, samples, cache, jobs)
+
+    def frames(self, walk: Walk) -> int:
+        """Frames of a walk at this rate."""
+        return walk.entry.length("joints")
+
+    def starts(self, walk: Walk) -> np.ndarray:
+        """First frames of a walk's clips."""
+        return clips.window_starts(self.frames(walk), self.length)
+
+    def read(self, walk: Walk, start: float, step: float = 1.0) -> np.ndarray:
+        """One clip as stored: (T, V, 6) float32, position and velocity."""
+        indices = clips.clip_indices(start, self.length, self.frames(walk), step)
+        stored = np.concatenate([walk.entry.read("joints"), walk.entry.read("velocity") * step], axis=-1)
+        return stored[indices]
+
+    def to_input(self, stored: np.ndarray) -> np.ndarray:
+        """Stored clips (N, T, V, 6) to a model's input (N, T, V, 9): bone vectors joined on."""
+        return np.concatenate([stored, bones(stored[..., :3], self.layout)], axis=-1).astype(np.float32)
+
+
+def bones(joints: np.ndarray, layout: str) -> np.ndarray:
+    """Vector to each joint (..., V, 3) from the joint before it on the way from the root; zero at the root."""
+    vectors = np.zeros_like(joints)
+    for parent, child in skeleton.find_layout(layout).edges:
+        vectors[..., child, :] = joints[..., child, :] - joints[..., parent, :]
+    return vectors
+
+
+def _extract(task: Task) -> Extracted:
+    how = task.preprocess
+    settings = {"rate": how.rate, "layout": how.layout, "v": VERSION}
+    return extract_with_poses(task, "joints", settings, _store)
+
+
+def _store(how: JointPreprocess, sequence: PoseSequence, entry: EntryWriter) -> None:
+    """Normalise the first lap and write ``joints`` and ``velocity``, (F, V, 3) float32 each."""
+    sequence = skeleton.convert(sequence, how.layout)
+    lap = slice(*sequence.unique)
+    root = None if sequence.root is None else sequence.root[lap]
+    joints = skeleton.normalise(sequence.world[lap], how.layout, root)
+    joints, _ = skeleton.resample(joints, sequence.time[lap], how.rate)
+    known = np.isfinite(joints).all(axis=(1, 2))
+    joints = joints[known]
+    velocity = np.gradient(joints, 1 / how.rate, axis=0) if len(joints) > 1 else np.zeros_like(joints)
+    entry.append("joints", joints.astype(np.float32))
+    entry.append("velocity", velocity.astype(np.float32))
