@@ -48,6 +48,7 @@ LONGEST_RUN = 60
 # Errors of joints in the picture in body heights (slow, fast, steady), and in depth and place in metres.
 IMAGE_ERROR, WORLD_ERROR = (0.008, 0.003, 0.008), (0.02, 0.02)
 DEPTH_WORSE = 2.0
+WIDE = FrameSize(540, 960)
 
 LAYOUT = find_layout("blazepose33")
 _LEGS = [pair for pair in LAYOUT.pairs if pair[0] >= LAYOUT.index("left_knee")]
@@ -119,8 +120,8 @@ class Count:
 
 def make_view(view: View, seed: int, seconds: float) -> Walk:
     """A walk of a person, a camera and a place of its own."""
-    landscape = view.sideways and not view.on_the_spot
-    size = FrameSize(PORTRAIT.width, PORTRAIT.height) if landscape else PORTRAIT
+    # Who crosses the picture needs a wide one.
+    size = WIDE if view.name not in ("front", "back") and not view.on_the_spot else PORTRAIT
     emotion = EMOTIONS[seed % len(EMOTIONS)]
     walk = make_walk(emotion, view.name, seed=seed, seconds=seconds, size=size, on_the_spot=view.on_the_spot)
     return _from_behind(walk, seconds) if view.behind else walk

@@ -77,10 +77,8 @@ def make_walk(
         Of the collection, the person in it and the person's walk; not negative.
     intensity : float
         0 none, 1 natural, 2 acted; see :func:`synthesis.kinematics.apply_emotion`.
-    seconds, rate : float
-        Length, and frames per second.
-    size : FrameSize
-        Of the picture.
+    seconds, rate, size : float, float, FrameSize
+        Length, frames per second, and the picture.
     on_the_spot : bool
         As on a treadmill.
     parameters : GaitParameters, optional

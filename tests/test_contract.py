@@ -11,17 +11,27 @@ import pytest
 from gait import bundle as bundles
 from gait.errors import GaitmoodError
 from gait.models import MODELS, architecture, build_model
+from gait.models.classical import ClassicalModel
 from gait.predict import BATCH, predict_clips
-from gait.preprocess import ClipPreprocess
+from gait.preprocess import KINDS, ClipPreprocess, FeaturePreprocess, JointPreprocess
 
 CLASSES = ("angry", "happy", "sad")
 
 # A small input for each model: what prepares it, every axis of another size.
+FEATURES = FeaturePreprocess(names=("cadence", "stride_length", "step_width", "walking_speed", "bounce", "sway"))
 SHAPES = {
     "cnn_lstm": ClipPreprocess(length=4, rate=10.0, height=14, width=11),
+    "keypoint_lstm": JointPreprocess(length=7, rate=10.0),
+    "random_forest": FEATURES,
+    "extra_trees": FEATURES,
+    "svm": FEATURES,
+    "logistic_regression": FEATURES,
+    "mlp": FEATURES,
 }
+NETWORKS = [name for name in MODELS if MODELS[name].kind != "features"]
 
 every_model = pytest.mark.parametrize("name", MODELS)
+every_network = pytest.mark.parametrize("name", NETWORKS)
 
 
 def clips(name, count=5, seed=0):
@@ -30,9 +40,13 @@ def clips(name, count=5, seed=0):
 
 
 def make(name, seed=0):
-    """An untrained bundle whose answers differ from clip to clip."""
-    keras.utils.set_random_seed(seed)
-    model = build_model(name, SHAPES[name].input_shape, len(CLASSES))
+    """A bundle whose answers differ from clip to clip: an untrained network, or a model fitted to noise."""
+    if name in NETWORKS:
+        keras.utils.set_random_seed(seed)
+        model = build_model(name, SHAPES[name].input_shape, len(CLASSES))
+    else:
+        pipeline, _ = architecture(name).build(seed, len(FEATURES.names))
+        model = ClassicalModel(pipeline.fit(clips(name, 30, seed=9), np.arange(30) % len(CLASSES)))
     record = bundles.Record(architecture=name, classes=CLASSES, preprocess=SHAPES[name])
     return bundles.Bundle(None, model, record)
 
@@ -52,10 +66,9 @@ def test_an_unknown_model_is_refused_with_the_known_ones():
         build_model("transformer", (4, 14, 11, 3), 3)
 
 
-@every_model
+@every_network
 def test_declares_what_training_needs(name):
     parts = architecture(name)
-    assert isinstance(SHAPES[name], bundles.preprocessing.KINDS[parts.INPUT])
     assert 0 < parts.LEARNING_RATE < 1
     outputs = set(make(name).model.output)
     assert set(parts.losses(soft=False)) <= outputs
@@ -63,6 +76,11 @@ def test_declares_what_training_needs(name):
 
 
 @every_model
+def test_eats_what_the_registry_says(name):
+    assert isinstance(SHAPES[name], KINDS[MODELS[name].kind])
+
+
+@every_network
 def test_is_functional_with_a_named_emotion_output_in_float32(name):
     model = make(name).model
     assert isinstance(model, keras.Model)
@@ -99,13 +117,19 @@ def test_what_is_loaded_answers_as_what_was_saved_and_keeps_the_class_order(name
 
 
 @every_model
+def test_same_seed_same_answers(name):
+    first, second = (predict_clips(make(name, 7), clips(name)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@every_network
 def test_same_seed_same_weights(name):
     first, second, other = (make(name, seed).model.get_weights() for seed in (7, 7, 8))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-@every_model
+@every_network
 def test_learns(name):
     """Gradients reach every weight, for labels and for distributions over classes."""
     x = clips(name, 3)
@@ -118,7 +142,7 @@ def test_learns(name):
         assert all(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
-@every_model
+@every_network
 def test_holds_no_lambda_layer(name):
     kinds = [type(layer).__name__ for layer in make(name).model._flatten_layers()]
     assert len(kinds) > 2
@@ -131,7 +155,7 @@ def test_an_empty_input_is_refused(name):
         predict_clips(make(name), clips(name)[:0])
 
 
-@every_model
+@pytest.mark.parametrize("name", [name for name in MODELS if not SHAPES[name].missing])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_number_that_is_not_finite_is_refused(name, bad):
     x = clips(name)
@@ -143,20 +167,43 @@ def test_a_number_that_is_not_finite_is_refused(name, bad):
 @every_model
 def test_a_wrong_shape_is_refused_with_both_shapes(name):
     shape = ", ".join(map(str, SHAPES[name].input_shape))
-    for wrong in (clips(name)[0], clips(name).swapaxes(1, 2), clips(name)[:, :-1]):
+    for wrong in (clips(name)[0], clips(name)[None], clips(name)[:, :-1]):
         with pytest.raises(GaitmoodError) as caught:
             predict_clips(make(name), wrong)
         assert shape in str(caught.value)
         assert str(wrong.shape) in str(caught.value)
 
 
-@every_model
-def test_an_input_too_small_to_build_for_is_refused(name):
-    with pytest.raises(GaitmoodError, match=rf"{name} cannot be built for inputs of 2 x 3 x 2 x 3"):
-        build_model(name, (2, 3, 2, 3), 3)
+def test_an_input_too_small_to_build_for_is_refused():
+    with pytest.raises(GaitmoodError, match=r"cnn_lstm cannot be built for inputs of 2 x 3 x 2 x 3"):
+        build_model("cnn_lstm", (2, 3, 2, 3), 3)
 
 
-@every_model
+def test_features_that_are_not_known_are_answered_all_the_same():
+    x = clips("random_forest")
+    x[1, 2] = np.nan
+    p = predict_clips(make("random_forest"), x)
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_classical_file_that_asks_for_foreign_code_is_refused(tmp_path):
+    import h5py
+    import skops.io
+
+    path = saved(tmp_path, make("logistic_regression"))
+    foreign = np.frombuffer(skops.io.dumps(Unwelcome()), np.uint8)
+    with h5py.File(path, "r+") as file:
+        del file["gaitmood/scikit-learn"]
+        file["gaitmood/scikit-learn"] = foreign
+    with pytest.raises(GaitmoodError, match="Unwelcome"):
+        bundles.load(path)
+
+
+class Unwelcome:
+    """A type that no classical model needs."""
+
+
+@every_network
 def test_plain_keras_opens_the_file_in_a_process_that_knows_nothing_of_us(name, tmp_path):
     bundle, x = make(name), clips(name)
     saved(tmp_path, bundle)

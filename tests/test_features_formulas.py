@@ -253,8 +253,8 @@ def test_stance_speed_of_a_foot_that_stands_two_thirds_of_the_time():
     velocity = np.where(phase < 2 / 3, -1.5, 3.0)
     speeds = stance_speed(foot, velocity)
     assert set(speeds) == {1.5}
-    # 40 % of the range, in each of three stances of 67 frames.
-    assert len(speeds) == pytest.approx(3 * 0.4 * 67, abs=8)
+    # Half the range, in each of three stances of 67 frames.
+    assert len(speeds) == pytest.approx(3 * 0.5 * 67, abs=8)
 
 
 def test_width_of_steps_cancels_a_wrong_heading():

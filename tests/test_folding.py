@@ -44,7 +44,7 @@ def answer(model, x, **how):
     return ops.convert_to_numpy(model(x, **how)["emotion"])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [name for name in MODELS if MODELS[name].kind == "clips"])
 def test_every_frame_model_and_its_twin_give_the_same_outputs_and_gradients(name):
     keras.utils.set_random_seed(3)
     stock = architecture(name).build((T, H, W, C), K)

@@ -14,7 +14,7 @@ from synthesis.walks import make_walk
 SIZES = FrameSize(640, 360), FrameSize(360, 640)
 
 
-def estimated(walk, seed=0, error=0.006):
+def estimated(walk, seed=0, error=0.003):
     """True joints with an estimator's errors, in body heights, some of them lasting over frames."""
     chance = np.random.default_rng(seed)
     truth = true_poses(walk)
@@ -108,7 +108,7 @@ def test_walkers_on_the_spot_are_no_loops_however_regular():
             parameters = replace(walk.parameters, cadence=120.0 * 30 / (28 + seed))
             parameters = replace(parameters, speed=0.6 * 1.7 * parameters.cadence / 120)
             walk = make_walk("happy", view, seed=seed, seconds=6.0, on_the_spot=True, parameters=parameters)
-        assert find_loop(estimated(walk, seed, error=0.006 if seed % 2 else 0.0)) is None, (seed, view)
+        assert find_loop(estimated(walk, seed, error=0.003 if seed % 2 else 0.0)) is None, (seed, view)
 
 
 def test_a_walker_on_the_spot_whose_sides_are_exchanged_every_stride_is_no_loop():

@@ -7,6 +7,9 @@ they do not change with where the walker is, which way it goes, how large it is,
 were taken.
 
 Of a walk that is played over and over only the first lap counts, and its seam is no movement.
+
+:data:`MDT_GCN_31` names the 31 features of a frame that MDT-GCN predicts: a reconstruction, see
+:mod:`gait.features.posture`. :data:`UNRELIABLE` lists what estimated poses do not tell from a view.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from gait.features import gait_events, laban, movement, posture, symmetry
 from gait.features.feature import Feature, FrameFeature, NotMeasurable, by_name
 from gait.features.motion import Motion, first_lap, whole_walk
 from gait.features.posture import MDT_GCN_31
+from gait.features.reliability import UNRELIABLE
 from gait.pose.sequence import PoseSequence
 
 __all__ = [
@@ -45,10 +49,6 @@ FEATURES: dict[str, Feature] = by_name(
     for group in (posture, movement, gait_events, symmetry, laban)
     for feature in group.FEATURES.values()
 )
-
-# View -> features whose value from estimated joints does not follow the true one (rank correlation under
-# 0.5 over rendered walks): what `benchmarks/features.py` measured, nothing else belongs here.
-UNRELIABLE: dict[str, frozenset[str]] = {}
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ MICHALAK = "Michalak 2009, Embodiment of sadness and depression, Psychosom Med 7
 VANICEK = "Vanicek 1969, Approximate spectral analysis by least-squares fit, Astrophys Space Sci 4:387-391"
 HOF = "Hof 1996, Scaling gait data to body size, Gait Posture 4:222-223"
 
-# A foot stands flat while, against the hips, it moves backward in this part of its range from rear to front:
-# after the heel has come down, before it rises.
-_FLAT = (0.4, 0.8)
+# A foot stands while, against the hips, it moves backward in this part of its range from rear to front:
+# most of the time flat, after the heel has come down and before it rises.
+_STANDING = (0.25, 0.75)
 # Feet count as farthest apart above this share of their largest distance along the way.
 _APART = 0.9
 
@@ -35,13 +35,13 @@ def stance_speed(foot: np.ndarray, velocity: np.ndarray) -> np.ndarray:
     Returns
     -------
     (n,) array
-        -velocity in the frames in which the foot moves backward within 40 to 80 % of its range, where the
-        sole is flat on the floor. On a treadmill as on the floor: no path of the body is needed.
+        -velocity in the frames in which the foot moves backward within 25 to 75 % of its range. On a
+        treadmill as on the floor: no path of the body is needed.
     """
     low, high = np.nanquantile(foot, (0.02, 0.98))
-    rear, front = (low + share * (high - low) for share in _FLAT)
-    flat = (foot > rear) & (foot < front) & (velocity < 0)
-    return -velocity[flat]
+    rear, front = (low + share * (high - low) for share in _STANDING)
+    standing = (foot > rear) & (foot < front) & (velocity < 0)
+    return -velocity[standing]
 
 
 def oscillation(values: np.ndarray, time: np.ndarray, rate: float) -> tuple[float, float]:

@@ -6,6 +6,7 @@ the training walks' median.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,6 +95,7 @@ class ClassicalModel:
 # Parts of scikit-learn's own that skops does not know to be harmless. Nothing else is ever trusted, whatever a file
 # asks for.
 TRUSTED = (
+    "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
@@ -105,7 +107,7 @@ def dump(model: ClassicalModel) -> bytes:
     """A trained model as skops bytes: data, no code."""
     import skops.io
 
-    return skops.io.dumps(model.pipeline)
+    return skops.io.dumps(model.pipeline, compression=zipfile.ZIP_DEFLATED)
 
 
 def restore(data: bytes) -> ClassicalModel:

@@ -23,9 +23,16 @@ STATURE = 1.7  # metres; turns metres into body heights where the walker's own h
 FOOT_AHEAD, KNEE_AHEAD = 0.14, 0.075
 # Log-odds of facing the camera for each body height a second of approach; comfortable walking is 0.75.
 GROWTH_ODDS, GROWTH_MOST = 30.0, 12.0
-# Log-odds for each body height by which toes lie below heels, and where there is no telling. Walkers
-# towards the camera show about 0.06, walkers away -0.03: a foot that pushes off points down in both.
-TOES_ODDS, TOES_LEVEL, TOES_MOST = 150.0, 0.015, 8.0
+# Log-odds for each body height by which toes lie below heels, and where there is no telling. Walkers towards
+# the camera show about 0.06, walkers away -0.03: a foot that pushes off points down in both.
+TOES_ODDS, TOES_LEVEL = 150.0, 0.015
+# Log-odds for the skewness of the feet's vertical speed in the picture. On the spot, the foot on the floor
+# slides back slowly, away from a camera in front and so up in the picture, and comes down it fast in swing.
+SWEEP_ODDS = 2.0
+SWEEP_FRAMES = 3
+# Each of the two by itself may be wrong: an estimator that takes the front for the back draws the feet to
+# match. Neither suffices alone.
+FEET_MOST = 2.5
 KNOWN_ODDS = 3.0  # log-odds; 95 %
 KNOWN_SIDEWAYS = 0.85  # sine: from 58 degrees off the camera's axis, depth tells left from right
 KNOWN_SHARE = 0.9  # of the frames
@@ -103,8 +110,10 @@ def find_facing(sequence: PoseSequence, laps: np.ndarray) -> Facing:
     ahead, below = _feet(places, find_layout(sequence.layout))
     feet = np.nan_to_num(np.clip(_running_median(ahead, time, laps), -1, 1))
     toes = np.nan_to_num(TOES_ODDS * (_running_median(below, time, laps) - TOES_LEVEL))
+    sweep = SWEEP_ODDS * _sweep(places, laps, find_layout(sequence.layout))
     across, growth = _velocity(sequence, height, laps)
-    odds = np.clip(GROWTH_ODDS * growth, -GROWTH_MOST, GROWTH_MOST) + np.clip(toes, -TOES_MOST, TOES_MOST)
+    odds = np.clip(GROWTH_ODDS * growth, -GROWTH_MOST, GROWTH_MOST)
+    odds += np.clip(toes, -FEET_MOST, FEET_MOST) + np.clip(sweep, -FEET_MOST, FEET_MOST)
     odds = np.where(np.abs(odds) >= KNOWN_ODDS, odds, np.median(odds))
     walks = np.hypot(across, growth) >= LEAST_SPEED
     sideways, towards = _angle(feet, across, growth, odds, walks)
@@ -147,6 +156,28 @@ def _feet(places: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     if hip is not None and knee is not None and ankle is not None:
         signs.append((knee - (hip + ankle) / 2)[:, 0] / KNEE_AHEAD)
     return (np.mean(signs, axis=0) if signs else np.zeros(len(places))), below
+
+
+def _sweep(places: np.ndarray, laps: np.ndarray, layout: Layout) -> float:
+    """Skewness of the feet's vertical speed, mean over their points: positive for who faces the camera.
+
+    From frame to frame, a point belongs to the nearer of both, so that exchanged sides make no speed.
+    """
+    linked = laps[SWEEP_FRAMES:] == laps[:-SWEEP_FRAMES]
+    skews = []
+    for part in ("ankle", "heel", "foot_index"):
+        if f"left_{part}" not in layout.joints:
+            continue
+        feet = places[:, [layout.index(f"{side}_{part}") for side in ("left", "right")]]
+        before, after = feet[:-SWEEP_FRAMES], feet[SWEEP_FRAMES:]
+        crossed = after[:, ::-1]
+        far = [np.linalg.norm(end - before, axis=-1).sum(axis=1) for end in (after, crossed)]
+        nearer = np.where((far[0] <= far[1])[:, None, None], after, crossed)
+        speed = (nearer - before)[linked][..., 1].ravel()
+        speed = speed[np.isfinite(speed)]
+        spread = np.mean(speed**2) ** 1.5 if len(speed) else 0
+        skews.append(np.mean(speed**3) / spread if spread > 0 else 0.0)
+    return float(np.mean(skews)) if skews else 0.0
 
 
 def _velocity(sequence: PoseSequence, height: np.ndarray, laps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,9 @@ CHUNK_SECONDS = 4.0  # within which the cadence is taken as steady
 RHYTHM_ERROR, RHYTHM_COUNTS = 0.02, 0.5
 STEADY_ERROR, STEADY_COUNTS = 0.02, 0.3  # the same of the lateral distance over a few seconds
 MOST_ODDS = 8.0
+TURN_COST = 0.15  # share by which each turn of the labels must lower the rhythm's squared error
+# Share of the movement that the rhythm leaves unexplained from which single frames are turned round to fit.
+POOR_FIT = 0.4
 _PASSES = 3
 
 
@@ -145,8 +148,12 @@ class Chain:
         """The best fit (R, J, 2) of the stride's odd harmonics about a middle, of all rates tried."""
         time = self._lap_time[rows]
         flat, centre = (values.reshape(len(rows), -1) for values in (shown, middle))
-        fits = (_fit_rhythm(time, flat, centre, rate, passes) for rate in STRIDE_RATES)
-        return min(fits, key=lambda fit: fit[0])[1].reshape(shown.shape)
+        error, fit = min((_fit_rhythm(time, flat, centre, rate, 1) for rate in STRIDE_RATES), key=_by_error)
+        if passes > 1 and error > POOR_FIT * np.sum((flat - centre) ** 2):
+            _, fit = min(
+                (_fit_rhythm(time, flat, centre, rate, passes) for rate in STRIDE_RATES), key=_by_error
+            )
+        return fit.reshape(shown.shape)
 
     def _chunks(self) -> list[np.ndarray]:
         """Frames of a few seconds each; laps of a loop go together."""
@@ -155,6 +162,10 @@ class Chain:
         number = np.minimum((self._lap_time / max(last, 1e-9) * count).astype(int), count - 1)
         chunks = [np.flatnonzero(number == n) for n in range(count)]
         return [rows for rows in chunks if len(rows) >= 8]
+
+
+def _by_error(fit: tuple[float, np.ndarray]) -> float:
+    return fit[0]
 
 
 def _trace(best: np.ndarray, came: np.ndarray) -> np.ndarray:
@@ -172,7 +183,8 @@ def _fit_rhythm(
 ) -> tuple[float, np.ndarray]:
     """Squared error and fit (S, D) of the first and third harmonic of a rate (Hz) to values (S, D).
 
-    From the second pass on, values that fit better with the other sign are taken so.
+    From the second pass on, values that fit better with the other sign are taken so; the error grows with the
+    number of turns, without which a slightly wrong rate and a turn in the middle would fit as well.
     """
     turn = 2 * np.pi * rate * time
     waves = np.stack([wave(k * turn) for k in (1, 3) for wave in (np.cos, np.sin)], axis=1)
@@ -181,4 +193,5 @@ def _fit_rhythm(
     for _ in range(passes):
         fit = solve @ (sign * shown - middle)
         sign = np.where(np.sum(shown * (fit + middle), axis=1, keepdims=True) < 0, -1, 1)
-    return float(np.sum((sign * shown - middle - fit) ** 2)), fit
+    turns = np.count_nonzero(np.diff(sign[:, 0]))
+    return float(np.sum((sign * shown - middle - fit) ** 2)) * (1 + TURN_COST * turns), fit

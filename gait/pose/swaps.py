@@ -39,7 +39,7 @@ _WIDTH_AND_SWING = {
 PLACE_ERROR, DEPTH_ERROR = 0.035, 0.06  # body heights
 ANGLE_ERROR = 0.3  # of the facing and of the trunk's rotation, radians
 COUNTS = 0.3  # joints of a frame, and frames in a row, err together: each counts for so much
-MOST_ODDS, FITTING_DEPTH = 8.0, 2.0
+MOST_ODDS, FITTING_DEPTH = 8.0, 3.0
 # Log-odds, each frame, that nothing is exchanged: decides where nothing else does.
 PRIOR = 0.15
 ARM_LEG_ODDS = 25.0
