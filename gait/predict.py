@@ -85,9 +85,11 @@ def _check_inputs(inputs: np.ndarray, how: Any) -> None:
     if len(inputs) == 0:
         raise GaitmoodError("at least one clip was expected, found none.")
     # A sum is not finite when a term is not, and needs no mask of the inputs' size.
-    if not how.missing and not np.isfinite(inputs.sum(dtype=np.float64)):
-        bad = [int(i) for i, clip in enumerate(inputs) if not np.isfinite(clip).all()]
-        raise GaitmoodError(f"finite numbers were expected as inputs; NaN or infinity is in clip {bad[0]}.")
+    add = np.nansum if how.missing else np.sum
+    if not np.isfinite(add(inputs, dtype=np.float64)):
+        bad = next(i for i, clip in enumerate(inputs) if not np.isfinite(add(clip, dtype=np.float64)))
+        found = "infinity" if how.missing else "NaN or infinity"
+        raise GaitmoodError(f"finite numbers were expected as inputs; {found} is in clip {bad}.")
 
 
 def _probabilities(outputs: Any) -> np.ndarray:

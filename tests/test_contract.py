@@ -18,7 +18,9 @@ from gait.preprocess import KINDS, ClipPreprocess, FeaturePreprocess, JointPrepr
 CLASSES = ("angry", "happy", "sad")
 
 # A small input for each model: what prepares it, every axis of another size.
-FEATURES = FeaturePreprocess(names=("cadence", "stride_length", "step_width", "walking_speed", "bounce", "sway"))
+FEATURES = FeaturePreprocess(
+    names=("cadence", "stride_length", "step_width", "walking_speed", "bounce", "sway")
+)
 SHAPES = {
     "cnn_lstm": ClipPreprocess(length=4, rate=10.0, height=14, width=11),
     "keypoint_lstm": JointPreprocess(length=7, rate=10.0),
@@ -184,6 +186,9 @@ def test_features_that_are_not_known_are_answered_all_the_same():
     x[1, 2] = np.nan
     p = predict_clips(make("random_forest"), x)
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-6)
+    x[3, 1] = np.inf
+    with pytest.raises(GaitmoodError, match=r"infinity is in clip 3"):
+        predict_clips(make("random_forest"), x)
 
 
 def test_a_classical_file_that_asks_for_foreign_code_is_refused(tmp_path):

@@ -364,7 +364,7 @@ def test_options_come_back_from_their_file(tmp_path):
         ('{"epochs": true}', "epochs: int was expected"),
         ('{"augment": 1}', "augment: bool was expected"),
         ('{"videos": null}', "videos: Path was expected"),
-        ('{"balance": "weight"}', "balance: weights or oversample or none was expected"),
+        ('{"balance": "weight"}', "balance: weights or .* or none was expected"),
     ],
 )
 def test_an_options_file_that_makes_no_sense_is_refused(tmp_path, text, match):

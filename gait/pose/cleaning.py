@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gait.errors import VideoError
-from gait.pose.facing import Facing, find_facing
+from gait.pose.facing import Facing, core_seen, find_facing
 from gait.pose.gaps import LONGEST_SECONDS, fill_gaps
 from gait.pose.loops import mark_loop, seams_of
 from gait.pose.sequence import PoseSequence
@@ -67,7 +67,7 @@ def clean(sequence: PoseSequence) -> PoseSequence:
 
 
 def _mend_swaps(sequence: PoseSequence, seams: tuple[int, ...]) -> PoseSequence:
-    seen = int(np.isfinite(sequence.image).all(axis=(1, 2)).sum())
+    seen = int(core_seen(sequence.image, sequence.layout).sum())
     if seen < 3:
         direction: dict[str, Any] = {"known": False, "facing": None, "angle": None, "reason": _NOT_LOOKED_FOR}
         return replace(

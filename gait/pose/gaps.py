@@ -67,8 +67,10 @@ def fill_gaps(
 
 def _fill(array: np.ndarray, time: np.ndarray, laps: np.ndarray, longest: float) -> np.ndarray:
     """A copy of (T, ..., D) with short runs of NaN filled along the first axis."""
+    if not len(array):
+        return array
     flat = array.reshape(len(array), -1).copy()
-    for column in flat.T if len(flat) else ():
+    for column in flat.T:
         for first, last in _runs(~np.isfinite(column)):
             if _is_short(first, last, time, laps, longest):
                 known = np.flatnonzero(np.isfinite(column) & (laps == laps[first]))

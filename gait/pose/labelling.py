@@ -57,7 +57,7 @@ class Chain:
         return result
 
     def label(
-        self, place: np.ndarray, odds: np.ndarray, lateral: np.ndarray, fold: bool = False
+        self, place: np.ndarray, odds: np.ndarray, lateral: np.ndarray | None, fold: bool = False
     ) -> np.ndarray:
         """Signs (S,) of the most probable course.
 
@@ -67,15 +67,16 @@ class Chain:
             Left less right; NaN where a joint is not known.
         odds : (S,) float array
             Log-odds that a frame is not exchanged, from other evidence.
-        lateral : (S, J) float array
-            Distance of left from right to expect along the picture's x axis, swinging aside.
+        lateral : (S, J) float array or None
+            Distance of left from right to expect along the picture's x axis, swinging aside. Without it the
+            rhythm is not followed.
         fold : bool
             Whether the rhythm may turn single frames round while it is fitted. For legs that are seen well
             from the side: an estimator may call the leg in front the left one in every step.
         """
         place = np.nan_to_num(place)
         sign = self._best_course(place, odds)
-        for _ in range(_PASSES):
+        for _ in range(_PASSES if lateral is not None else 0):
             sign, rhythm = self._follow_rhythm(place, sign, lateral, odds, _PASSES if fold else 1)
             sign = self._best_course(place, odds + rhythm)
         return sign

@@ -68,8 +68,10 @@ def find_loop(sequence: PoseSequence) -> Loop | None:
         The shortest stretch with both signs. A loop that is cut so well that its seam shows no jump is not
         told from a walk on the spot, and None.
     """
+    if len(sequence) < 2:
+        return None
     places = _places(sequence)
-    shortest = max(4, round(SHORTEST_SECONDS * sequence.rate)) if len(sequence) > 1 else 0
+    shortest = max(4, round(SHORTEST_SECONDS * sequence.rate))
     if places is None or len(places) < 2 * shortest:
         return None
     steps = _distance(places[1:], places[:-1])

@@ -16,6 +16,7 @@ _TWO_PASSES = 0.802
 _ORDER = 2
 # filtfilt reflects three times the filter's length at each end; shorter stretches are left as they are.
 _LEAST_FRAMES = 3 * (_ORDER + 1) + 1
+MOST_OF_RATE = 0.4  # of the frame rate: what a filter with this cutoff can still be told from none
 _EVEN = 0.01  # share by which time steps may differ and still be taken as even
 
 
@@ -33,10 +34,10 @@ def smooth(sequence: PoseSequence, seams: tuple[int, ...] = (), cutoff: float = 
     seams : tuple of int
         Frames before which a loop jumps back.
     cutoff : float
-        Hz. Walks whose rate is too low to hold it (under about 2.5 times as many frames a second) are
+        Hz. Walks of a lower rate than two and a half times as many frames a second are
         returned unchanged.
     """
-    if len(sequence) < 2 or cutoff / _TWO_PASSES >= 0.5 * sequence.rate:
+    if len(sequence) < 2 or cutoff >= MOST_OF_RATE * sequence.rate:
         return sequence
     laps = np.searchsorted(seams, np.arange(len(sequence)), side="right")
     arrays = {name: getattr(sequence, name) for name in ("image", "world", "root")}
@@ -71,7 +72,9 @@ def _stretches(known: np.ndarray, laps: np.ndarray) -> list[np.ndarray]:
 def _low_pass(values: np.ndarray, time: np.ndarray, cutoff: float) -> np.ndarray:
     """(N, D) filtered along the first axis."""
     step = (time[-1] - time[0]) / (len(time) - 1)
-    b, a = butter(_ORDER, min(cutoff / _TWO_PASSES * 2 * step, 0.99))
+    # In the bilinear transform's own measure, in which the filter is a Butterworth filter.
+    warped = np.arctan(np.tan(np.pi * cutoff * step) / _TWO_PASSES) / np.pi
+    b, a = butter(_ORDER, 2 * warped)
     if np.ptp(np.diff(time)) <= _EVEN * step:
         return filtfilt(b, a, values, axis=0)
     even = np.linspace(time[0], time[-1], len(time))

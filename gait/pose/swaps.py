@@ -71,12 +71,15 @@ class _Evidence:
 
     def label(self, group: _Pairs, towards: np.ndarray, odds: np.ndarray, fold: bool = False) -> np.ndarray:
         """Signs (S,) of a group whose left lies at ``towards`` (S,) along the picture's x axis."""
-        numbers = [
-            self.layout.pairs.index(pair) for pair in group if _part(self.layout, pair) in _WIDTH_AND_SWING
-        ]
+        numbers = self._telling(group)
         width = [_WIDTH_AND_SWING[_part(self.layout, self.layout.pairs[number])][0] for number in numbers]
         odds = PRIOR + odds + self._side_odds(numbers, towards)
         return self.chain.label(self.place[:, numbers], odds, towards[:, None] * width, fold)
+
+    def _telling(self, group: _Pairs) -> list[int]:
+        """Numbers of the group's pairs that tell by their place: not the face's and the fingers'."""
+        known = [pair for pair in group if _part(self.layout, pair) in _WIDTH_AND_SWING]
+        return [self.layout.pairs.index(pair) for pair in known]
 
     def _side_odds(self, numbers: list[int], towards: np.ndarray) -> np.ndarray:
         """(S,) log-odds that left is left, from where it lies.
@@ -106,6 +109,12 @@ class _Evidence:
             number = self._number(part)
             shown.append(sign * self.place[:, number, 0] / _WIDTH_AND_SWING[part][0])
         return np.clip(self.chain.running_median(np.mean(shown, axis=0)), -1, 1)
+
+    def usual_side(self, upper: _Pairs) -> np.ndarray:
+        """(S,) where the trunk's left lies in most frames, for walkers of whom that is all one can know."""
+        numbers = self._telling(upper)
+        sign = self.chain.label(self.place[:, numbers], np.full(len(self.place), PRIOR), None)
+        return np.full(len(sign), np.median(self.shown_side(sign)))
 
     def arm_leg_odds(self, sign: np.ndarray, side: np.ndarray) -> np.ndarray:
         """(S,) log-odds for the legs from mended arms, which swing against them (Murray 1967)."""
@@ -139,7 +148,8 @@ def find_swaps(sequence: PoseSequence, facing: Facing, laps: np.ndarray) -> Swap
         return Swaps(trunk, legs)
     evidence = _gather(sequence, facing, laps, seen)
     upper, lower = _groups(evidence.layout)
-    sign = evidence.label(upper, facing.towards[seen], np.zeros(len(seen)))
+    towards = facing.towards[seen] if facing.known else evidence.usual_side(upper)
+    sign = evidence.label(upper, towards, np.zeros(len(seen)))
     trunk[seen] = sign < 0
     if lower:
         # The legs belong to the hips: their left is where the mended trunk's is.
