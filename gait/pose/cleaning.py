@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gait.errors import VideoError
-from gait.pose.facing import Facing, core_seen, find_facing
+from gait.pose.facing import core_seen, find_facing
 from gait.pose.gaps import LONGEST_SECONDS, fill_gaps
 from gait.pose.loops import mark_loop, seams_of
 from gait.pose.sequence import PoseSequence
@@ -42,11 +42,10 @@ def clean(sequence: PoseSequence) -> PoseSequence:
 
         - ``loop`` (only for loops): ``period`` in frames, ``seconds``, ``seams``;
         - ``direction``: ``known``, ``facing``, ``angle`` in degrees, ``reason``. Where it is not known, the
-          labels
-          that most frames carried are kept, and left may be right in all of them;
+          labels that most frames carried are kept, and all of them may be the wrong way round;
         - ``swaps``: ``frames`` mended, ``trunk`` and ``legs`` among them, ``share`` of the frames seen;
         - ``gaps``: ``filled``, ``frames``, ``left_open``, ``longest_seconds``, ``limit_seconds``;
-        - ``smoothing``: ``cutoff`` in Hz.
+        - ``smoothing``: ``cutoff`` in Hz, None where the rate was too low for it.
 
     Raises
     ------
@@ -59,11 +58,12 @@ def clean(sequence: PoseSequence) -> PoseSequence:
     seams = seams_of(marked)
     mended = _mend_swaps(marked, seams)
     filled, gaps = fill_gaps(mended, seams)
+    smoothed = smooth(filled, seams)
     notes = filled.notes | {
         "gaps": asdict(gaps) | {"limit_seconds": LONGEST_SECONDS},
-        "smoothing": {"cutoff": CUTOFF},
+        "smoothing": {"cutoff": None if smoothed is filled else CUTOFF},
     }
-    return replace(smooth(filled, seams), notes=notes)
+    return replace(smoothed, notes=notes)
 
 
 def _mend_swaps(sequence: PoseSequence, seams: tuple[int, ...]) -> PoseSequence:
@@ -74,7 +74,7 @@ def _mend_swaps(sequence: PoseSequence, seams: tuple[int, ...]) -> PoseSequence:
             sequence, notes=sequence.notes | {"direction": direction, "swaps": _counts(0, 0, 0, seen)}
         )
     laps = np.searchsorted(seams, np.arange(len(sequence)), side="right")
-    facing: Facing = find_facing(sequence, laps)
+    facing = find_facing(sequence, laps)
     swaps = find_swaps(sequence, facing, laps)
     mended = mend(sequence, swaps, facing)
     counts = _counts(int(mended.mended.sum()), int(swaps.trunk.sum()), int(swaps.legs.sum()), seen)

@@ -16,10 +16,9 @@ from gait.pose.sequence import PoseSequence
 from gait.skeleton import find_layout
 
 # In body heights, median over joints and frames. Calibrated on 61 looped clips, which come back to 0.002 to
-# 0.009; who gets on for a gait cycle moves by 0.02 at least.
+# 0.006; who gets on for a gait cycle moves by 0.02 at least.
 MOST_APART = 0.015
-# A seam over the median step, median over the seams: 13 to 50 in those clips, under 5 for walkers on the
-# spot.
+# A seam over the median step, median over the seams: 13 to 50 in those clips, under 5 on the spot.
 LEAST_JUMP = 7.0
 SHORTEST_SECONDS = 0.6
 _BODY = ("shoulder", "hip", "knee", "ankle")

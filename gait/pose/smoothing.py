@@ -34,8 +34,7 @@ def smooth(sequence: PoseSequence, seams: tuple[int, ...] = (), cutoff: float = 
     seams : tuple of int
         Frames before which a loop jumps back.
     cutoff : float
-        Hz. Walks of a lower rate than two and a half times as many frames a second are
-        returned unchanged.
+        Hz. Walks of less than two and a half times as many frames a second are returned as they are.
     """
     if len(sequence) < 2 or cutoff >= MOST_OF_RATE * sequence.rate:
         return sequence
