@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from gait.errors import LabelError
+from gait.formats import KEYPOINT_EXTENSIONS, KeypointOptions
+from gait.formats.listing import WalkInFile, keypoint_files, list_walks
 from gait.label_files import (
     EXPECTED,
     Entries,
@@ -41,7 +43,8 @@ class Sample:
     path : Path
         The file.
     name : str
-        The file relative to its collection's folder, with ``/``: what the user sees.
+        The file relative to its collection's folder, with ``/``: what the user sees. A walk of a keypoint
+        file that may hold many is ``FILE#WALK``.
     label : str or None
         Perceived emotion, lower case; None when unlabelled.
     soft : tuple of float or None
@@ -52,6 +55,8 @@ class Sample:
         ``train``, ``validation`` or ``test`` as the label file says.
     valence, arousal : float or None
         In [-1, 1] and [0, 1].
+    keypoints : WalkInFile or None
+        Which walk of a keypoint file it is; None for a video.
     """
 
     path: Path
@@ -62,6 +67,7 @@ class Sample:
     split: str | None = None
     valence: float | None = None
     arousal: float | None = None
+    keypoints: WalkInFile | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,8 @@ class Collection:
         Lines for the user: what does not fit together, by name.
     ratings : Ratings or None
         Raw answers, where labels came from a rating spreadsheet.
+    left_out : tuple of (str, str)
+        Name and reason of keypoint files, and of walks in them, that cannot be used.
     """
 
     folder: Path
@@ -90,6 +98,7 @@ class Collection:
     source: str
     notes: tuple[str, ...]
     ratings: Ratings | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def order_classes(names: Iterable[str]) -> tuple[str, ...]:
@@ -125,12 +134,16 @@ def perceived_label(means: Mapping[str, float]) -> tuple[str, bool]:
 
 
 def find_samples(
-    videos: Path | str, labels: Path | str | None = None, extensions: Sequence[str] = EXTENSIONS
+    videos: Path | str,
+    labels: Path | str | None = None,
+    extensions: Sequence[str] = EXTENSIONS,
+    keypoints: KeypointOptions | None = None,
 ) -> Collection:
     """Find the walks in a folder and its sub-folders, and their labels and subjects.
 
     Labels come from ``labels`` where given, else from a labels.csv in the folder, else from the one rating
-    spreadsheet in it, else from class folders (``happy/a.mp4``). Subjects come from the label file, then from
+    spreadsheet in it, else from class folders (``happy/a.mp4``). A label that a keypoint file itself gives
+    stands where no table says another, before the folder's name. Subjects come from the label file, then from
     a subjects.csv beside it or in the folder.
 
     Parameters
@@ -142,6 +155,8 @@ def find_samples(
         content.
     extensions : sequence of str
         Endings of the files to find, with the dot, in any case.
+    keypoints : KeypointOptions, optional
+        Find keypoint files, too, and read them so; without, they are named as not usable.
 
     Returns
     -------
@@ -155,36 +170,61 @@ def find_samples(
         several videos; entries for one video contradict each other.
     """
     folder = Path(videos)
-    samples, notes = _list_videos(folder, extensions)
+    samples, notes, left_out = _list_walks(folder, extensions, keypoints)
     table = _find_label_table(folder, notes) if labels is None else _read_label_table(Path(labels))
     # Label files name videos even where the files looked for are something else made of them.
-    index = NameIndex((sample.name for sample in samples), (*extensions, *EXTENSIONS))
+    endings = (*extensions, *EXTENSIONS, *(KEYPOINT_EXTENSIONS if keypoints else ()))
+    index = NameIndex((sample.name for sample in samples), endings)
     ratings = None
+    inside = any(sample.label for sample in samples)
     if table is None:
+        by_folder = any(sample.label is None and _folder_label(sample) for sample in samples)
         samples = _label_by_folder(samples)
-        source = "class folders" if any(sample.label for sample in samples) else "none"
+        sources = ["class folders"] if by_folder else []
     elif is_survey(table):
+        # The survey's classes are those of its ratings: other labels would not fit among them.
+        samples, inside = [replace(sample, label=None) for sample in samples], False
         samples, source, ratings = _label_by_survey(samples, table, index, notes)
+        sources = [source]
     else:
         entries = read_label_entries(table)
         matched = _match(entries, index, "labels", notes)
-        samples, source = _apply(samples, matched, entries.file), table.path.name
+        samples, sources = _apply(samples, matched, entries.file), [table.path.name]
+    source = " and ".join([*sources, *(["the keypoint files"] if inside else [])]) or "none"
     samples = _add_subjects(samples, _find_subjects(folder, table, notes), index, notes)
     _note_missing(samples, table, notes)
     classes = order_classes(s.label for s in samples if s.label)
     if ratings is not None:
         classes = ratings.classes
-    return Collection(folder, tuple(samples), classes, source, tuple(notes), ratings)
+    return Collection(folder, tuple(samples), classes, source, tuple(notes), ratings, tuple(left_out))
 
 
-def _list_videos(folder: Path, extensions: Sequence[str]) -> tuple[list[Sample], list[str]]:
+def _list_walks(
+    folder: Path, extensions: Sequence[str], keypoints: KeypointOptions | None
+) -> tuple[list[Sample], list[str], list[tuple[str, str]]]:
+    """Unlabelled samples, notes, and what is left out with the reason."""
     files, notes = list_files(folder)
     endings = tuple(extension.lower() for extension in extensions)
     samples = [Sample(path, name) for name, path in files.items() if path.name.lower().endswith(endings)]
-    others = [name for name in files if _is_foreign_video(name, endings)]
-    if others:
-        notes.append(f"videos of a kind that is not read ({len(others)}): {listed(others)}")
-    return samples, notes
+    foreign = [name for name in files if _is_foreign_video(name, endings)]
+    rest = {name: path for name, path in files.items() if not path.name.lower().endswith(endings)}
+    sources, beside = keypoint_files(rest, [sample.path for sample in samples])
+    listing = list_walks(sources if keypoints else {}, keypoints or KeypointOptions())
+    for what, names in (
+        ("videos of a kind that is not read", foreign),
+        (
+            "keypoint files, which this model does not read: choose a keypoint model",
+            [] if keypoints else sources,
+        ),
+        (
+            "keypoint files beside a video of the same name, which is read instead",
+            beside if keypoints else [],
+        ),
+    ):
+        if names:
+            notes.append(f"{what} ({len(names)}): {listed(names)}")
+    samples += [Sample(path, name, label, keypoints=place) for name, path, place, label in listing.walks]
+    return sorted(samples, key=lambda sample: sample.name), notes + listing.notes, listing.left_out
 
 
 def _is_foreign_video(name: str, endings: tuple[str, ...]) -> bool:
@@ -230,9 +270,16 @@ def _read_label_table(path: Path) -> Table:
 
 
 def _label_by_folder(samples: list[Sample]) -> list[Sample]:
-    """The first folder below the collection's own is the class."""
-    folders = ((sample, sample.name.split("/")) for sample in samples)
-    return [replace(s, label=class_name(parts[0]) or None) if len(parts) > 1 else s for s, parts in folders]
+    """The first folder below the collection's own is the class, unless the file itself names one."""
+    return [sample if sample.label else replace(sample, label=_folder_label(sample)) for sample in samples]
+
+
+def _folder_label(sample: Sample) -> str | None:
+    place = sample.keypoints
+    # The name of a walk inside a file may hold a slash, too.
+    file = sample.name.removesuffix(f"#{place.name}") if place and place.name else sample.name
+    first, slash, _ = file.partition("/")
+    return class_name(first) or None if slash else None
 
 
 def _label_by_survey(
@@ -300,7 +347,8 @@ def _match(entries: Entries, index: NameIndex, what: str, notes: list[str]) -> d
 def _apply(samples: list[Sample], matched: Mapping[str, list[Entry]], file: str) -> list[Sample]:
     """Samples with the values of the entries that mean them."""
     values = {name: _merge(name, group, file) for name, group in matched.items()}
-    return [replace(sample, **values.get(sample.name, {})) for sample in samples]
+    known = {name: {f: v for f, v in of.items() if v is not None} for name, of in values.items()}
+    return [replace(sample, **known.get(sample.name, {})) for sample in samples]
 
 
 def _merge(name: str, entries: list[Entry], file: str) -> dict[str, Any]:

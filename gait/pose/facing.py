@@ -34,11 +34,12 @@ SWEEP_FRAMES = 3
 # match. Neither suffices alone.
 FEET_MOST = 2.5
 KNOWN_ODDS = 3.0  # log-odds; 95 %
-KNOWN_SIDEWAYS = 0.85  # sine: from 58 degrees off the camera's axis, depth tells left from right
+# From this sine of the facing angle on, depth tells left from right; from this cosine on, the picture does.
+KNOWN_SIDEWAYS, KNOWN_TOWARDS = 0.9, 0.25
 KNOWN_SHARE = 0.9  # of the frames
 WINDOW_SECONDS, SHORTEST_WINDOW = 2.0, 0.4
 LEAST_SPEED = 0.3  # body heights a second: from here on, movement tells the angle as well as feet do
-FEET_SLACK = 1.15  # feet that show nearly as much as from the side may be seen exactly from there
+FEET_SLACK = 1.05  # feet that show nearly as much as from the side may be seen exactly from there
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def find_facing(sequence: PoseSequence, laps: np.ndarray) -> Facing:
     odds = np.where(np.abs(odds) >= KNOWN_ODDS, odds, np.median(odds))
     walks = np.hypot(across, growth) >= LEAST_SPEED
     sideways, towards = _angle(feet, across, growth, odds, walks)
-    told = walks | (np.abs(odds) >= KNOWN_ODDS) | (np.abs(sideways) >= KNOWN_SIDEWAYS)
+    told = (np.abs(towards) >= KNOWN_TOWARDS) | (np.abs(sideways) >= KNOWN_SIDEWAYS)
     known = bool(told.mean() >= KNOWN_SHARE)
     return Facing(sideways, towards, known, _reason(known, walks, growth, sideways))
 
@@ -214,11 +215,18 @@ def _running_median(values: np.ndarray, time: np.ndarray, laps: np.ndarray) -> n
 
 
 def _windows(known: np.ndarray, time: np.ndarray, laps: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Frames, and the known ones about them within ``WINDOW_SECONDS`` and the lap, where those are enough."""
-    for t in range(len(time)):
-        window = np.flatnonzero(known & (laps == laps[t]) & (np.abs(time - time[t]) <= WINDOW_SECONDS / 2))
-        if len(window) >= 4 and time[window[-1]] - time[window[0]] >= SHORTEST_WINDOW:
-            yield t, window
+    """Frames, and the known ones of the lap in the ``WINDOW_SECONDS`` about them, where those are enough.
+
+    Near the ends of a lap the window is as long, but to one side: half of it would tell too little.
+    """
+    for lap in np.unique(laps):
+        own = np.flatnonzero(laps == lap)
+        half = min(WINDOW_SECONDS, time[own[-1]] - time[own[0]]) / 2
+        for t in own:
+            middle = np.clip(time[t], time[own[0]] + half, time[own[-1]] - half)
+            window = own[known[own] & (np.abs(time[own] - middle) <= half + 1e-9)]
+            if len(window) >= 4 and time[window[-1]] - time[window[0]] >= SHORTEST_WINDOW:
+                yield int(t), window
 
 
 def _reason(known: bool, walks: np.ndarray, growth: np.ndarray, sideways: np.ndarray) -> str:

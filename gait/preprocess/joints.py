@@ -10,12 +10,13 @@ import numpy as np
 
 from gait import clips, skeleton
 from gait.cache import Cache, EntryWriter
+from gait.errors import VideoError
 from gait.labels import Sample
 from gait.pose.sequence import PoseSequence
-from gait.preprocess.poses import extract_with_poses, prepare_poses
+from gait.preprocess.poses import MIN_COVERAGE, extract_with_poses, prepare_poses
 from gait.preprocess.walks import Extracted, Prepared, Task, Walk
 
-VERSION = 1
+VERSION = 2  # raised when the same poses come out differently, so that cached ones are made again
 CHANNELS = 9
 
 
@@ -25,7 +26,7 @@ class JointPreprocess:
 
     Joints are centred on the hips, in torso lengths, and turned so that the walker faces +z. Velocities are taken
     inside the first lap of a walk that is played over and over, before clips are cut, so that neither a seam nor
-    the looping of a short walk counts as movement.
+    a gap nor the looping of a short walk counts as movement. Frames in which a joint is not known are left out.
 
     Attributes
     ----------
@@ -106,7 +107,21 @@ def _store(how: JointPreprocess, sequence: PoseSequence, entry: EntryWriter) -> 
     joints = skeleton.normalise(sequence.world[lap], how.layout, root)
     joints, _ = skeleton.resample(joints, sequence.time[lap], how.rate)
     known = np.isfinite(joints).all(axis=(1, 2))
-    joints = joints[known]
-    velocity = np.gradient(joints, 1 / how.rate, axis=0) if len(joints) > 1 else np.zeros_like(joints)
-    entry.append("joints", joints.astype(np.float32))
-    entry.append("velocity", velocity.astype(np.float32))
+    if known.mean() < MIN_COVERAGE:
+        names, shares = skeleton.find_layout(how.layout).joints, np.isfinite(joints).all(axis=2).mean(axis=0)
+        raise VideoError(
+            f"all {how.joints} joints are known together in {known.mean():.0%} of the frames "
+            f"({names[shares.argmin()]} in {shares.min():.0%}); at least {MIN_COVERAGE:.0%} are needed"
+        )
+    velocity = np.zeros_like(joints)
+    for stretch in _stretches(known):
+        if stretch.stop - stretch.start > 1:
+            velocity[stretch] = np.gradient(joints[stretch], 1 / how.rate, axis=0)
+    entry.append("joints", joints[known].astype(np.float32))
+    entry.append("velocity", velocity[known].astype(np.float32))
+
+
+def _stretches(known: np.ndarray) -> list[slice]:
+    """Runs of True in (T,): what lies between them is a gap, across which nobody moved."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]]).astype(int)))
+    return [slice(first, last) for first, last in zip(edges[::2], edges[1::2], strict=True)]

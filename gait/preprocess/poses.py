@@ -6,25 +6,43 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gait.cache import Cache, EntryWriter, entry_key
-from gait.errors import VideoError
+from gait.errors import GaitmoodError, VideoError
+from gait.formats.listing import read_walk
 from gait.labels import Sample
 from gait.pose import cleaning, store
-from gait.pose.estimators import PoseSettings, check_ready, estimate_video
+from gait.pose.estimators import ESTIMATORS, PoseSettings, check_ready, estimate_video
 from gait.pose.sequence import PoseSequence
 from gait.preprocess.walks import Extracted, Prepared, Task, prepare_walks, walk_content
+from gait.skeleton import find_layout
 
 MIN_COVERAGE = 0.5
 MIN_LEGS_VISIBLE = 0.5
 MIN_SECONDS = 0.5
+_BODY = ("_shoulder", "_hip", "_knee")
 
 
 def prepare_poses(
     extract: Callable[[Task], Extracted], how: Any, samples: Sequence[Sample], cache: Cache, jobs: int | None
 ) -> Prepared:
-    """Run ``extract`` for every sample in workers, once the estimator's model files are there."""
-    check_ready(PoseSettings(how.poses))
-    return prepare_walks(extract, how, samples, cache, jobs, title="Estimating poses")
+    """Run ``extract`` for every sample in workers, once the estimator's model files are there.
+
+    Raises
+    ------
+    GaitmoodError
+        The estimator is not known; or there are videos, and it lacks its model files.
+    """
+    if how.poses not in ESTIMATORS:
+        raise GaitmoodError(
+            f"unknown pose estimator '{how.poses}' (--poses); known are {', '.join(sorted(ESTIMATORS))}."
+        )
+    videos = any(sample.keypoints is None for sample in samples)
+    if videos:
+        check_ready(PoseSettings(how.poses))
+    title = "Estimating poses" if videos else "Reading keypoints"
+    return prepare_walks(extract, how, samples, cache, jobs, title=title)
 
 
 def extract_with_poses(
@@ -34,21 +52,30 @@ def extract_with_poses(
     write: Callable[[Any, PoseSequence, EntryWriter], None],
 ) -> Extracted:
     """In a worker: the walk's entry of this kind, made from its poses unless it is in the cache."""
-    content, cache = walk_content(task.sample), task.cache
+    content, cache, sample = walk_content(task.sample), task.cache, task.sample
     pose_settings = PoseSettings(task.preprocess.poses)
-    key = entry_key(kind, content, {**settings, "poses": pose_settings.key(), "cleaning": cleaning.VERSION})
+    source = pose_settings.key() if sample.keypoints is None else "keypoint file"
+    key = entry_key(kind, content, {**settings, "poses": source, "cleaning": cleaning.VERSION})
     if (found := cache.find(key)) is not None:
         return Extracted(content, key, found.meta["decoded"])
-    sequence = poses_of(task.sample.path, content, pose_settings, cache)
-    _check(sequence)
+    if sample.keypoints is None:
+        sequence = poses_of(sample.path, content, pose_settings, cache)
+        _check_view(sequence)
+        remarks = remarks_on(sequence)
+    else:
+        measured, remarks = read_walk(sample.path, sample.keypoints)
+        _check_joints(measured)
+        # Our own files may hold cleaned joints; cleaning twice would smooth twice.
+        sequence = measured if "smoothing" in measured.notes else cleaning.clean(measured)
+    _check_length(sequence)
     with cache.write(key) as entry:
         write(task.preprocess, sequence, entry)
-        entry.meta.update(decoded=len(sequence), remarks=remarks_on(sequence))
+        entry.meta.update(decoded=len(sequence), remarks=list(remarks))
     return Extracted(content, key, len(sequence))
 
 
 def poses_of(path: Path, content: str, settings: PoseSettings, cache: Cache) -> PoseSequence:
-    """A walk's pose sequence, cleaned; what the estimator said is kept in the cache."""
+    """A video's pose sequence, cleaned; what the estimator said is kept in the cache."""
     key = entry_key("poses", content, settings.key())
     if (found := cache.find(key)) is not None:
         return cleaning.clean(store.from_entry(found))
@@ -58,8 +85,8 @@ def poses_of(path: Path, content: str, settings: PoseSettings, cache: Cache) -> 
     return cleaning.clean(sequence)
 
 
-def _check(sequence: PoseSequence) -> None:
-    """Raise VideoError where too little of a person is seen to judge a walk."""
+def _check_view(sequence: PoseSequence) -> None:
+    """Raise VideoError where too little of a person is seen in a video to judge a walk."""
     if sequence.coverage == 0:
         raise VideoError("nobody was found in view")
     if sequence.coverage < MIN_COVERAGE:
@@ -70,10 +97,31 @@ def _check(sequence: PoseSequence) -> None:
         raise VideoError(
             f"the legs are in view in {sequence.notes['legs_visible']:.0%} of the frames; a walk needs the whole body"
         )
-    if sequence.time[-1] - sequence.time[0] < MIN_SECONDS:
-        raise VideoError(
-            f"{sequence.time[-1] - sequence.time[0]:.2f} s long; a walk needs at least {MIN_SECONDS} s"
+
+
+def _check_joints(sequence: PoseSequence) -> None:
+    """Raise VideoError where a keypoint file does not hold enough of a body to judge a walk."""
+    known = np.isfinite(sequence.world).all(axis=2)
+    if not known.any():
+        kind = (
+            "joints in the picture only" if np.isfinite(sequence.image).any() else "no joints (all are NaN)"
         )
+        raise VideoError(f"{kind}; joints in three dimensions are needed")
+    joints = find_layout(sequence.layout).joints
+    body = [i for i, joint in enumerate(joints) if joint.endswith(_BODY)]
+    covered = known[:, body].all(axis=1).mean()
+    if covered < MIN_COVERAGE:
+        least = min(body, key=lambda i: known[:, i].mean())
+        raise VideoError(
+            f"shoulders, hips and knees are known together in {covered:.0%} of the frames ({joints[least]} in "
+            f"{known[:, least].mean():.0%}); at least {MIN_COVERAGE:.0%} are needed: a walk needs the whole body"
+        )
+
+
+def _check_length(sequence: PoseSequence) -> None:
+    seconds = sequence.time[-1] - sequence.time[0]
+    if not seconds >= MIN_SECONDS:
+        raise VideoError(f"{seconds:.2f} s long; a walk needs at least {MIN_SECONDS} s")
 
 
 def remarks_on(sequence: PoseSequence) -> list[str]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gait.cache import Cache, Entry, content_hash
 from gait.errors import VideoError
+from gait.formats.listing import read_walk
+from gait.label_names import listed
 from gait.labels import Sample
+from gait.pose.sequence import PoseSequence
 from gait.workers import Outcome, map_items
 
 TIME_LIMIT = 1800.0
@@ -24,7 +31,7 @@ class Walk:
     sample : Sample
         What is known of it.
     content : str
-        Content hash of its file.
+        Content hash of its video, or of its joints where it comes from a keypoint file.
     entry : Entry
         Where its arrays lie in the cache.
     """
@@ -62,11 +69,29 @@ class Extracted:
 
 
 def walk_content(sample: Sample) -> str:
-    """Content hash of a sample's file; VideoError where it cannot be read."""
+    """What a walk is known by, whatever it is called: the hash of its video's bytes, or of its joints.
+
+    Raises
+    ------
+    GaitmoodError
+        It cannot be read.
+    """
+    if sample.keypoints is not None:
+        return _joints_hash(read_walk(sample.path, sample.keypoints)[0])
     try:
         return content_hash(sample.path)
     except OSError as error:
         raise VideoError(f"cannot be read ({error.strerror})") from error
+
+
+def _joints_hash(sequence: PoseSequence) -> str:
+    """SHA-256 of all that is measured in a pose sequence, so that walks of one file differ."""
+    digest = hashlib.sha256(f"{sequence.layout} {sequence.root_unit} {sequence.unique}".encode())
+    for array in (sequence.image, sequence.world, sequence.root, sequence.visibility, sequence.time):
+        if array is not None:
+            digest.update(f"{array.shape} {array.dtype.str}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def prepare_walks(
@@ -79,24 +104,31 @@ def prepare_walks(
 ) -> Prepared:
     """Run ``extract`` for every sample in worker processes.
 
-    An entry's ``remarks``, where it has some, become notes. When it is interrupted, nothing half-written is left,
+    An entry's ``remarks``, where it has some, become notes, one that several walks share a single one. When it is interrupted, nothing half-written is left,
     and the next call goes on from there.
     """
-    walks, left_out, notes = {}, {}, []
+    walks, left_out = {}, {}
     for outcome in _extract_all(extract, how, samples, cache, jobs, title):
         sample = outcome.item.sample
         if outcome.error is not None:
             left_out[sample.name] = outcome.error
             continue
-        walk = Walk(sample, outcome.value.content, cache.open(outcome.value.key))
-        walks[sample.name] = walk
-        notes += [f"{sample.name}: {remark}" for remark in walk.entry.meta.get("remarks", ())]
+        walks[sample.name] = Walk(sample, outcome.value.content, cache.open(outcome.value.key))
     names = [sample.name for sample in samples]
     return Prepared(
         tuple(walks[name] for name in names if name in walks),
         tuple((name, left_out[name]) for name in names if name in left_out),
-        tuple(sorted(notes)),
+        tuple(_notes(walks)),
     )
+
+
+def _notes(walks: dict[str, Walk]) -> list[str]:
+    names = defaultdict(list)
+    for name in sorted(walks):
+        for remark in walks[name].entry.meta.get("remarks", ()):
+            names[remark].append(name)
+    shared = ((remark, who, f" ({len(who)} walks)" if len(who) > 1 else "") for remark, who in names.items())
+    return sorted(f"{listed(who)}{count}: {remark}" for remark, who, count in shared)
 
 
 def _extract_all(
