@@ -373,7 +373,7 @@ def test_an_array_that_claims_more_than_it_holds_is_refused():
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("value", [
-    ["a", "b"], (1, 2.5, None, True), {"k": [1], 2: b"bytes"}, {1, 2}, frozenset("ab"), 10**30,
+    ["a", "b"], (1, 2.5, None, True), {"k": [1], 2: b"bytes"}, {1, 2}, frozenset({1, 2}), 10**30,
     collections.OrderedDict(b=1, a=2),
     np.arange(6, dtype=">i2").reshape(2, 3), np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     np.array(["ab", "c"]), np.array([True, False]), np.zeros((0, 3)),
