@@ -27,8 +27,8 @@ lint: $(READY)
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 
 $(READY): requirements.txt requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or later is needed; `$(PYTHON) --version` was found. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.11, 3.12 or 3.13 is needed (TensorFlow has no other wheels); `$(PYTHON) --version` was found. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install -q -r requirements-dev.txt
 	@# opencv-python's windows need libGL; where it is missing, the same OpenCV without windows does all the rest.

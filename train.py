@@ -21,7 +21,7 @@ def main(argv: Sequence[str]) -> int:
     result = train(options)
     if result.validation is not None:
         _report_validation(result)
-    say(f"\nModel: {result.model}\nRun:   {result.folder} (options, log.csv, curves.png, validation report)")
+    say(f"\nModel: {result.model}\nRun:   {result.folder} ({', '.join(_contents(result.folder))})")
     held_out = any(walk.split == "held-out" for walk in result.record.walks)
     which = " --held-out" if held_out else "   (walks in videosTest/)"
     say(f"Test it with: python test.py --model {result.model}{which}")
@@ -34,7 +34,14 @@ def _make_demo(options: TrainOptions) -> None:
     if make_demo(options.videos, Path("videosTest"), seed=options.seed, jobs=options.jobs):
         say(f"Made synthetic walkers in {options.videos}/ and videosTest/.")
     else:
-        say(f"{options.videos}/ or videosTest/ holds videos already: no synthetic walkers added.")
+        say(f"{options.videos}/ and videosTest/ hold videos already: no synthetic walkers added.")
+
+
+def _contents(folder: Path) -> list[str]:
+    """What a run left for the user to read; classical models have no curves."""
+    files = {"options.json": "options", "log.csv": "log.csv", "curves.png": "curves.png"}
+    files["validation/report.txt"] = "validation report"
+    return [words for file, words in files.items() if (folder / file).exists()]
 
 
 def _report_validation(result) -> None:

@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def run(folder: Path, *command: str) -> None:
     """Run one of the scripts in a folder, its output into a log beside."""
+    line = [sys.executable, ROOT / command[0], *command[1:]]
     with (folder / "log.txt").open("a") as log:
-        subprocess.run([sys.executable, ROOT / command[0], *command[1:]], cwd=folder, stdout=log, stderr=log, check=True)
+        subprocess.run(line, cwd=folder, stdout=log, stderr=log, check=True)
 
 
 def shuffle_labels(videos: Path, target: Path, seed: int) -> None:
@@ -33,7 +34,9 @@ def shuffle_labels(videos: Path, target: Path, seed: int) -> None:
     with target.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["video", "label", "subject"])
-        writer.writerows([row["video"], label, row["subject"]] for row, label in zip(rows, labels, strict=True))
+        writer.writerows(
+            [row["video"], label, row["subject"]] for row, label in zip(rows, labels, strict=True)
+        )
 
 
 def score(folder: Path, name: str) -> str:
@@ -42,8 +45,8 @@ def score(folder: Path, name: str) -> str:
     low, high = report["interval"]
     bar = max(100 * b["accuracy"] for b in report["baselines"])
     return (
-        f"accuracy {100 * report['accuracy']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f}), majority {bar:.1f} %, "
-        f"chance {100 * report['chance']:.1f} %, {report['walks']} walks: {report['verdict']}"
+        f"accuracy {100 * report['accuracy']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f}), "
+        f"majority {bar:.1f} %, chance {100 * report['chance']:.1f} %, {report['walks']} walks: {report['verdict']}"
     )
 
 

@@ -25,6 +25,12 @@ class TestOptions:
     """Score exactly the walks that training kept aside (train.py --hold-out), found by their content."""
     output: Path | None = None
     """Folder for the report; by default a new one under runs/."""
+    emotions: Literal["step", "proxemo"] | None = None
+    """Keypoint files: the emotions that integer labels mean; by default as in training (see train.py)."""
+    keypoint_rate: float | None = None
+    """Keypoint files that do not say: frames per second; by default as in training."""
+    keypoint_first: Literal["left", "right"] | None = None
+    """Keypoint files of Emotion-Gait and MDT-GCN: the side of the first arm and leg; by default as in training."""
     classes: str | None = None
     """For a plain Keras file: its classes in the order of its outputs, separated by commas."""
     rate: float = 15.0
@@ -50,7 +56,9 @@ class TestOptions:
         GaitmoodError
             A number is not positive.
         """
-        for name in ("rate", "jobs"):
+        for name in ("rate", "keypoint_rate", "jobs"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise GaitmoodError(f"--{name}: a number above 0 was expected, found {value}.")
+                raise GaitmoodError(
+                    f"--{name.replace('_', '-')}: a number above 0 was expected, found {value}."
+                )

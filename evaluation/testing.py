@@ -10,15 +10,17 @@ from pathlib import Path
 from evaluation.options import TestOptions
 from evaluation.report import Report, make_report, write_report
 from gait import bundle as bundles
-from gait.cache import Cache, content_hash
+from gait.cache import Cache
 from gait.console import say
 from gait.errors import BundleError, GaitmoodError, NothingUsableError
+from gait.formats import KEYPOINT_EXTENSIONS, KeypointOptions
 from gait.label_names import class_name
 from gait.labels import Collection, Sample, find_samples
 from gait.metrics import HumanAgreement, human_agreement
 from gait.options import write_options
 from gait.predict import predict_walks
 from gait.preprocess import Walk
+from gait.preprocess.walks import walk_content
 from gait.runs import new_run
 from gait.video import EXTENSIONS
 from gait.workers import map_items
@@ -50,6 +52,7 @@ def test(options: TestOptions) -> Tested:
     record = bundles.read_record(path) or _plain_record(path, options)
     collection = _find(options, record)
     samples, left_out = _with_known_labels(collection.samples, record)
+    left_out += collection.left_out
     cache, started = Cache(options.cache), time.time()
     prepared = record.preprocess.prepare(samples, cache, options.jobs)
     cache.prune(started)
@@ -96,17 +99,34 @@ def _find(options: TestOptions, record: bundles.Record) -> Collection:
         videos = options.videos or Path(record.options.get("videos", "videos"))
         trained_with = record.options.get("labels")
         labels = options.labels or (Path(trained_with) if trained_with and not options.videos else None)
-    collection = find_samples(videos, labels)
+    keypoints = None if record.preprocess.kind == "clips" else _keypoint_options(options, record)
+    collection = find_samples(videos, labels, keypoints=keypoints)
     if not collection.samples:
-        raise NothingUsableError(
-            f"no videos in {videos}/ (looked for {', '.join(EXTENSIONS)}). Put walks there that were not "
-            f"trained on, in a folder for each emotion ({videos}/happy/anna.mp4) or with a labels.csv "
-            "(columns video,label,subject)."
-        )
+        _refuse_empty(collection, (*EXTENSIONS, *(KEYPOINT_EXTENSIONS if keypoints else ())))
     say(f"Found {len(collection.samples)} walks in {videos}/; labels from {collection.source}.")
     for note in collection.notes:
         say(f"  {note}")
     return _only_held_out(collection, record, options.jobs) if options.held_out else collection
+
+
+def _keypoint_options(options: TestOptions, record: bundles.Record) -> KeypointOptions:
+    """How keypoint files are read: as in training, but for what the user says now."""
+    names = ("emotions", "keypoint_rate", "keypoint_first")
+    now = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    return KeypointOptions.of_run({**record.options, **now})
+
+
+def _refuse_empty(collection: Collection, endings: Sequence[str]) -> None:
+    folder = collection.folder
+    if collection.left_out:
+        reasons = "".join(f"\n  {name}: {reason}" for name, reason in collection.left_out)
+        raise NothingUsableError(f"none of the walks in {folder}/ can be used:{reasons}")
+    found = "".join(f"\n  {note}" for note in collection.notes)
+    raise NothingUsableError(
+        f"no videos in {folder}/ (looked for {', '.join(endings)}). Put walks there that were not "
+        f"trained on, in a folder for each emotion ({folder}/happy/anna.mp4) or with a labels.csv "
+        f"(columns video,label,subject).{found}"
+    )
 
 
 def _only_held_out(collection: Collection, record: bundles.Record, jobs: int | None) -> Collection:
@@ -117,10 +137,9 @@ def _only_held_out(collection: Collection, record: bundles.Record, jobs: int | N
             "this model's training kept no walks aside. Train it with: python train.py --hold-out 0.25"
         )
     found: dict[str, Sample] = {}
-    paths = {sample.path: sample for sample in collection.samples}
-    for outcome in map_items(content_hash, list(paths), title="Looking for held-out walks", jobs=jobs):
+    for outcome in map_items(walk_content, collection.samples, title="Looking for held-out walks", jobs=jobs):
         if outcome.value in wanted:
-            found.setdefault(outcome.value, paths[outcome.item])
+            found.setdefault(outcome.value, outcome.item)
     if missing := [walk.name for content, walk in wanted.items() if content not in found]:
         say(f"  held-out walks that are no longer in {collection.folder}/: {', '.join(sorted(missing))}")
     samples = [
@@ -129,7 +148,7 @@ def _only_held_out(collection: Collection, record: bundles.Record, jobs: int | N
     ]
     if not samples:
         raise NothingUsableError(f"none of the {len(wanted)} held-out walks is in {collection.folder}/.")
-    return replace(collection, samples=tuple(sorted(samples, key=lambda sample: sample.name)))
+    return replace(collection, samples=tuple(sorted(samples, key=lambda sample: sample.name)), left_out=())
 
 
 def _with_known_labels(

@@ -19,7 +19,7 @@ import numpy as np
 
 from gait import preprocess as preprocessing
 from gait.backend import start_keras
-from gait.errors import BundleError, DiskFullError, is_disk_full
+from gait.errors import BundleError, DiskFullError, is_disk_full, require_room
 
 FORMAT = 1
 GROUP = "gaitmood"
@@ -121,6 +121,7 @@ def save(path: Path, model: Any, record: Record) -> None:
     part = path.with_name(f".{path.stem}.{os.getpid()}.part.h5")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        require_room(path.parent, 4 * model.count_params())
         _save_model(model, part, record)
         with h5py.File(part, "r+") as file:
             _write_record(file, record)
@@ -128,8 +129,7 @@ def save(path: Path, model: Any, record: Record) -> None:
     except (OSError, RuntimeError) as error:
         if is_disk_full(error):
             raise DiskFullError(
-                f"the disk is full: {path} could not be written, and nothing half-written is left. "
-                "Free some room; python train.py --resume saves the trained model then."
+                f"the disk is full: {path} could not be written, and nothing half-written is left."
             ) from error
         raise
     finally:
@@ -255,8 +255,8 @@ def load(path: Path | str, assumed: Record | None = None) -> Bundle:
     if record is None:
         raise BundleError(
             f"{path}: a Keras model without Gaitmood's attributes: its classes and preprocessing are unknown."
-            " Say them: --classes angry,happy,neutral,sad (in the order of its outputs) and --rate 15 "
-            "(frames per second of its clips)."
+            " Say them: --classes angry,happy,neutral,sad (in the order of its outputs), --rate 15 "
+            "(frames per second of its clips), and --background subtract if it saw only what moves."
         )
     if record.preprocess.kind == "features":
         return Bundle(path, _load_classical(path, record), record)

@@ -2,12 +2,16 @@
 
 import errno
 import os
+import shutil
+from pathlib import Path
 
 DONE = 0
 LEFT_OUT = 1
 WRONG_USE = 2
 NOTHING_USABLE = 3
 INTERRUPTED = 130
+
+FILE_FRAME = 150_000  # bytes of an HDF5 file beside its arrays
 
 
 class GaitmoodError(Exception):
@@ -51,3 +55,17 @@ def is_disk_full(error: Exception) -> bool:
     """Whether the disk, or the user's share of it, is full; HDF5 says so in words, without the number."""
     full = (errno.ENOSPC, errno.EDQUOT)
     return getattr(error, "errno", None) in full or any(os.strerror(n) in str(error) for n in full)
+
+
+def require_room(folder: Path, size: int) -> None:
+    """Raise DiskFullError where fewer than ``size`` bytes, and a little for a file's frame, are free.
+
+    For files that HDF5 writes: when the disk fills up under it, closing the file fails again, and the process may
+    die before anyone can say why.
+    """
+    needed = size + FILE_FRAME
+    if (free := shutil.disk_usage(folder).free) < needed:
+        raise DiskFullError(
+            f"the disk is full: {folder} has {free / 1e6:.1f} MB free, and the next file takes {needed / 1e6:.1f} MB. "
+            "Nothing half-written is left."
+        )

@@ -15,11 +15,9 @@ def class_name(text: str) -> str:
     return unicodedata.normalize("NFC", text.strip().lower())
 
 
-def listed(names: Iterable[str], limit: int = 10) -> str:
-    """Names in a sentence: all, or the first ``limit`` and how many more."""
-    names = list(names)
-    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + rest
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence: all of them, however many, for nothing is dropped silently."""
+    return ", ".join(names)
 
 
 def fold(text: str) -> str:

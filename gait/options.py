@@ -87,7 +87,8 @@ def read_options(options: type[T], path: Path) -> T:
 
 def _typed(path: Path, name: str, value: Any, hint: Any) -> Any:
     """A JSON value as the kind of value that an option asks for: a type, some types, or some words."""
-    choices = get_args(hint) or (hint,)
+    # A hint may hold hints, as Literal["a", "b"] | None does.
+    choices = tuple(part for one in (get_args(hint) or (hint,)) for part in (get_args(one) or (one,)))
     if isinstance(value, str) and Path in choices:
         return Path(value)
     # bool is a kind of int to Python and not to a reader; a whole number may stand for a real one.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gait.errors import GaitmoodError
+from gait.errors import DiskFullError, GaitmoodError, is_disk_full
 
 _COLUMNS = ("video", "true", "predicted", "subject", "clips")
 _PREFIX = "p_"
@@ -169,9 +169,8 @@ def write_beside(path: str | Path, data: bytes) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as e:
-        raise GaitmoodError(
-            f"cannot write {path}: {e.strerror or e}; free some space or choose another place"
-        ) from e
+        kind = DiskFullError if is_disk_full(e) else GaitmoodError
+        raise kind(f"cannot write {path}: {e.strerror or e}; free some space or choose another place") from e
     finally:
         # Gone already where all went well; a Ctrl-C leaves nothing half-written either.
         with contextlib.suppress(OSError):

@@ -110,7 +110,7 @@ def make_dataset(
 
 
 def make_demo(videos: Path, videos_test: Path, seed: int = 0, jobs: int | None = None) -> bool:
-    """Fill both folders with the demo's walkers, unless one of them already holds a video.
+    """Fill both folders with the demo's walkers, unless both hold videos already.
 
     56 people walk once with each emotion for training, 20 others for testing; no body, no clothes, no place
     and no camera is in both.
@@ -118,14 +118,22 @@ def make_demo(videos: Path, videos_test: Path, seed: int = 0, jobs: int | None =
     Returns
     -------
     bool
-        False where a folder held videos, and nothing was done.
+        False where both held videos, and nothing was done.
 
     Raises
     ------
     GaitmoodError
-        A folder holds a subjects.csv but no video, or a walk could not be made.
+        Only one of the folders holds videos; or one holds a subjects.csv but no video, or a walk could not be made.
     """
-    if holds_video(videos) or holds_video(videos_test):
+    filled = [folder for folder in (videos, videos_test) if holds_video(folder)]
+    if len(filled) == 1:
+        empty = videos_test if filled == [videos] else videos
+        raise GaitmoodError(
+            f"{filled[0]}/ holds videos and {empty}/ holds none: the demo would test a model on walks of another kind "
+            "than it was trained on. For your own videos: python train.py --hold-out 0.25, then python test.py "
+            f"--held-out. For the demo: move the videos out of {filled[0]}/."
+        )
+    if filled:
         return False
     test_people = range(_FIRST_TEST_SUBJECT, _FIRST_TEST_SUBJECT + DEMO_TEST_SUBJECTS)
     _make({videos: range(DEMO_SUBJECTS), videos_test: test_people}, 1, DEMO_STYLE, seed, jobs)

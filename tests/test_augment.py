@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gait.clips import clip_indices
-from training.augment import vary_clip, vary_time
+from gait.skeleton import find_layout, mirror
+from training import augment
+from training.augment import vary, vary_clip, vary_joints, vary_time
 
 T, H, W = 5, 24, 16
 
@@ -112,3 +114,117 @@ def test_starts_and_tempos_spread():
     assert np.mean(steps) == pytest.approx(1, abs=0.01)
     assert min(steps) < 0.92
     assert max(steps) > 1.08
+
+
+# --- Joints ------------------------------------------------------------------------------------------------
+
+GAIT = find_layout("gait16")
+
+
+def joints(frames: int = 9, seed: int = 0) -> np.ndarray:
+    """(T, 16, 6) noise: positions with the root at rest, and velocities."""
+    clip = np.random.default_rng(seed).normal(size=(frames, 16, 6)).astype(np.float32)
+    clip[:, 0] = 0
+    return clip
+
+
+@pytest.fixture
+def rigid(monkeypatch):
+    """Only mirror, turn and scale."""
+    for name in ("JOINT_NOISE", "DROPPED_FRAMES", "DROPPED_JOINTS"):
+        monkeypatch.setattr(augment, name, 0)
+
+
+def lengths(positions: np.ndarray) -> np.ndarray:
+    """(T, E) lengths of the bones."""
+    return np.stack(
+        [np.linalg.norm(positions[:, a] - positions[:, b], axis=-1) for a, b in GAIT.edges], axis=1
+    )
+
+
+def test_mirrored_twice_is_the_same():
+    positions = joints()[..., :3]
+    once = mirror(positions, GAIT.pairs)
+    np.testing.assert_array_equal(mirror(once, GAIT.pairs), positions)
+    left, right = GAIT.pairs[0]
+    np.testing.assert_array_equal(once[:, left], positions[:, right] * [-1, 1, 1])
+
+
+def swapped(bones: np.ndarray) -> np.ndarray:
+    """The bones (T, E) in the order they have after left and right joints changed names."""
+    exchanged = dict(GAIT.pairs) | {right: left for left, right in GAIT.pairs}
+    place = {frozenset(edge): i for i, edge in enumerate(GAIT.edges)}
+    return bones[:, [place[frozenset(exchanged.get(j, j) for j in edge)] for edge in GAIT.edges]]
+
+
+@pytest.mark.usefixtures("rigid")
+def test_turns_and_mirrors_keep_bone_lengths_up_to_one_scale():
+    clip, mirrored = joints(), 0
+    before = lengths(clip[..., :3])
+    for seed in range(60):
+        varied = vary_joints(clip, "gait16", np.random.default_rng(seed))
+        assert varied.shape == clip.shape
+        assert varied.dtype == np.float32
+        after = lengths(varied[..., :3])
+        as_is, exchanged = after / before, after / swapped(before)
+        ratio = min((as_is, exchanged), key=np.ptp)
+        mirrored += ratio is exchanged
+        assert np.ptp(ratio) < 1e-4
+        assert 0.9 <= ratio.mean() <= 1.1
+        np.testing.assert_allclose(  # heights change by the scale alone; a turn is about the vertical
+            np.sort(varied[..., 1]), np.sort(clip[..., 1] * ratio.mean()), atol=1e-4
+        )
+        speed = [np.linalg.norm(c[..., 3:], axis=-1).sum() for c in (varied, clip)]
+        assert speed[0] / speed[1] == pytest.approx(ratio.mean(), abs=1e-4)
+    assert 15 < mirrored < 45
+
+
+@pytest.mark.usefixtures("rigid")
+def test_velocities_turn_with_positions():
+    positions = np.cumsum(joints(30)[..., :3] * 0.1, axis=0)
+    clip = np.concatenate([positions, np.gradient(positions, axis=0)], axis=-1).astype(np.float32)
+    for seed in range(10):
+        varied = vary_joints(clip, "gait16", np.random.default_rng(seed))
+        np.testing.assert_allclose(varied[..., 3:], np.gradient(varied[..., :3], axis=0), atol=1e-5)
+
+
+def test_noise_is_small_and_leaves_velocities_alone(monkeypatch):
+    for name in ("MAX_TURN", "MAX_SCALE", "DROPPED_FRAMES", "DROPPED_JOINTS"):
+        monkeypatch.setattr(augment, name, 0)
+    still = np.zeros((200, 16, 6), np.float32)
+    varied = vary_joints(still, "gait16", np.random.default_rng(0))
+    assert varied[..., :3].std() == pytest.approx(0.01, rel=0.05)
+    assert (varied[..., 3:] == 0).all()
+
+
+def test_a_dropped_frame_repeats_the_one_before_and_the_first_is_never_dropped(monkeypatch):
+    for name in ("MAX_TURN", "MAX_SCALE", "JOINT_NOISE", "DROPPED_JOINTS"):
+        monkeypatch.setattr(augment, name, 0)
+    monkeypatch.setattr(augment, "DROPPED_FRAMES", 0.4)
+    clip = np.zeros((40, 16, 6), np.float32)
+    clip[..., 1] = np.arange(40)[:, None]
+    repeated = 0
+    for seed in range(20):
+        shown = vary_joints(clip, "gait16", np.random.default_rng(seed))[:, 5, 1]
+        assert shown[0] == 0
+        kept = shown == np.arange(40)
+        repeated += (~kept).sum()
+        np.testing.assert_array_equal(shown[1:][~kept[1:]], shown[:-1][~kept[1:]])
+    assert 0.3 < repeated / (20 * 39) < 0.5
+
+
+def test_a_dropped_joint_lies_at_the_root_in_every_frame(monkeypatch):
+    monkeypatch.setattr(augment, "DROPPED_JOINTS", 0.3)
+    gone = (vary_joints(joints() + 1, "gait16", np.random.default_rng(1)) == 0).all(axis=(0, 2))
+    assert 0 < gone.sum() < 16
+
+
+def test_joints_are_varied_the_same_way_by_the_same_seed_and_the_source_is_left_alone():
+    class How:
+        kind, layout = "joints", "gait16"
+
+    clip = joints()
+    one, two, other = (vary(clip, How, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(one, two)
+    assert (one != other).any()
+    np.testing.assert_array_equal(clip, joints())

@@ -47,7 +47,7 @@ def make(name, seed=0):
         keras.utils.set_random_seed(seed)
         model = build_model(name, SHAPES[name].input_shape, len(CLASSES))
     else:
-        pipeline, _ = architecture(name).build(seed, len(FEATURES.names))
+        pipeline = architecture(name).build(seed)
         model = ClassicalModel(pipeline.fit(clips(name, 30, seed=9), np.arange(30) % len(CLASSES)))
     record = bundles.Record(architecture=name, classes=CLASSES, preprocess=SHAPES[name])
     return bundles.Bundle(None, model, record)

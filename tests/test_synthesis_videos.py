@@ -107,8 +107,11 @@ def test_nothing_is_overwritten(tmp_path):
     mine.write_bytes(b"mine")
     with pytest.raises(GaitmoodError, match="holds videos already"):
         make_dataset(tmp_path, 1, style=QUICK)
-    assert not make_demo(tmp_path, tmp_path / "test")
-    assert not make_demo(tmp_path / "videos", tmp_path)
+    with pytest.raises(GaitmoodError, match="--hold-out"):
+        make_demo(tmp_path, tmp_path / "test")
+    with pytest.raises(GaitmoodError, match="--hold-out"):
+        make_demo(tmp_path / "videos", tmp_path)
+    assert not make_demo(tmp_path, tmp_path / "happy")
     mine.unlink()
     (tmp_path / "subjects.csv").write_text("video,subject\n")
     with pytest.raises(GaitmoodError, match=r"subjects\.csv"):

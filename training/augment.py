@@ -53,7 +53,7 @@ def vary_joints(clip: np.ndarray, layout: str, rng: np.random.Generator) -> np.n
     angle, scale = np.radians(rng.uniform(-MAX_TURN, MAX_TURN)), 1 + rng.uniform(-MAX_SCALE, MAX_SCALE)
     varied = np.concatenate([skeleton.turn(part, angle) * scale for part in parts], axis=-1)
     varied[..., :3] += rng.normal(0, JOINT_NOISE, (T, V, 3))
-    for t in np.flatnonzero(rng.random(T) < DROPPED_FRAMES):
+    for t in np.flatnonzero(rng.random(T - 1) < DROPPED_FRAMES) + 1:  # nothing comes before the first
         varied[t] = varied[t - 1]
     varied[:, rng.random(V) < DROPPED_JOINTS] = 0
     return varied.astype(np.float32)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from gait.console import Progress
-from gait.errors import DiskFullError, InterruptedRunError, is_disk_full
+from gait.errors import require_room
 from gait.runs import write_json
 from training.dataset import ClipDataset
-from training.runs import write_history
+from training.runs import remove_leftovers, write_history
 
 # What Keras's own callbacks remember from epoch to epoch, and forget when fitting starts again.
 MEMORY = {
@@ -80,6 +78,8 @@ class Keeper(keras.callbacks.Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
         number = epoch + 1
+        # The best weights, and the model with Adam's two moments a weight.
+        require_room(self._folder, 4 * 4 * self.model.count_params())
         self._keep_if_best(number, logs or {})
         last = f"last-{number}.keras"
         self.model.save(self._folder / last)
@@ -103,11 +103,6 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def read_state(folder: Path) -> dict[str, Any]:
-    """The newest complete checkpoint of a run's ``checkpoint`` folder."""
-    return json.loads((folder / "state.json").read_text(encoding="utf-8"))
-
-
 class Bar(keras.callbacks.Callback):
     """Advance the one progress bar of training, and let it show the epoch and its scores."""
 
@@ -125,45 +120,3 @@ class Bar(keras.callbacks.Callback):
 
 
 _SHOWN = ("loss", "val_loss", "val_accuracy")
-
-
-@contextlib.contextmanager
-def interruptible(folder: Path) -> Iterator[None]:
-    """Say how to go on when Ctrl-C or a full disk ends training; leave nothing half-written.
-
-    Parameters
-    ----------
-    folder : path
-        The run folder; its ``checkpoint`` folder is what training goes on from.
-
-    Raises
-    ------
-    InterruptedRunError, DiskFullError
-    """
-    again = "--resume" if folder.parent == Path("runs") else f"--resume --runs {folder.parent}"
-    try:
-        yield
-    except KeyboardInterrupt:
-        if not (folder / "checkpoint" / "state.json").exists():
-            raise
-        epoch = read_state(folder / "checkpoint")["epoch"]
-        raise InterruptedRunError(
-            f"interrupted; epoch {epoch} is kept. Go on with: python train.py {again}"
-        ) from None
-    except (OSError, RuntimeError) as error:
-        if not is_disk_full(error):
-            raise
-        raise DiskFullError(
-            f"the disk is full while writing to {folder}. Free some room and go on with: "
-            f"python train.py {again}"
-        ) from error
-    finally:
-        remove_leftovers(folder / "checkpoint")
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove what the state does not name: older checkpoints, and half-written ones."""
-    state = read_state(folder) if (folder / "state.json").exists() else {}
-    for path in folder.glob("*"):
-        if path.name not in ("state.json", state.get("last"), state.get("best")):
-            path.unlink()

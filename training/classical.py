@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from gait.console import say
+from gait.errors import GaitmoodError
 from gait.models import architecture
-from gait.models.classical import ClassicalModel
+from gait.models.classical import Classical, ClassicalModel, Folds
 from gait.preprocess.features import FeaturePreprocess
 from gait.preprocess.walks import Walk
+from gait.workers import usable_cores
 from training.balance import class_weights, shown_walks
 from training.options import TrainOptions
 
@@ -33,23 +36,78 @@ def fit_classical(
         Class index of each walk; every class occurs.
     groups : sequence of length N
         Subject of each walk; nobody is on both sides of an inner fold.
+
+    Raises
+    ------
+    GaitmoodError
+        The model's scores cannot be calibrated: some class has walks of one subject only.
     """
-    from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
 
     X, y, groups, weights = _training_rows(options, how, walks, labels, np.asarray(groups))
-    pipeline, grid = architecture(options.model).build(options.seed, X.shape[1])
-    folds = StratifiedGroupKFold(min(INNER_FOLDS, len(set(groups))), shuffle=True, random_state=options.seed)
-    search = GridSearchCV(pipeline, grid, scoring="balanced_accuracy", cv=folds, n_jobs=options.jobs or -1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # folds without some class score it as absent; MLPs stop at max_iter
-        search.fit(X, y, groups=groups, model__sample_weight=weights)
-    chosen = ", ".join(
-        f"{name.split('__')[-1]} {value}" for name, value in sorted(search.best_params_.items())
+    parts: Classical = architecture(options.model)
+    folds = grouped_folds(y, groups, options.seed)
+    if parts.calibrated and not folds:
+        raise GaitmoodError(
+            f"{options.model} needs walks of two subjects or more in every class, to keep some aside while it "
+            "learns how sure it may be. Add walks, or choose another --model, such as random_forest."
+        )
+    # Matrices are small here: threads inside each product only wait for each other.
+    with threadpool_limits(1), warnings.catch_warnings():
+        # Stopping at max_iter is a setting like others here, and judged by the same score.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        settings = _choose(parts, options, X, y, weights, folds)
+        pipeline = parts.build(options.seed, settings, folds).fit(X, y, model__sample_weight=weights)
+    if parts.calibrated:
+        pipeline.named_steps["model"].cv = None  # rows of the training, of no use any more
+    return ClassicalModel(pipeline)
+
+
+def grouped_folds(y: np.ndarray, groups: np.ndarray, seed: int) -> Folds:
+    """At most ``INNER_FOLDS`` folds that share no group, every class on each training side; or none."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    for count in range(min(INNER_FOLDS, len(set(groups)), np.bincount(y).max()), 1, -1):
+        splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+        with warnings.catch_warnings():
+            # It warns of classes with fewer groups than folds; what that may break is looked for here.
+            warnings.simplefilter("ignore", UserWarning)
+            folds = list(splitter.split(y, y, groups))
+        if all(len(set(y[train])) == len(set(y)) and len(test) for train, test in folds):
+            return folds
+    return []
+
+
+def _choose(
+    parts: Classical, options: TrainOptions, X: np.ndarray, y: np.ndarray, weights: np.ndarray, folds: Folds
+) -> dict[str, Any]:
+    """The settings of the grid with the best balanced accuracy over the folds."""
+    if not folds:
+        say("Settings not chosen: some class has walks of one subject only. The middle ones are taken.")
+        return parts.middle
+    from joblib import parallel_config
+    from sklearn.model_selection import GridSearchCV
+
+    grid = {f"model__{name}": list(values) for name, values in parts.grid.items()}
+    search = GridSearchCV(
+        parts.build_scorer(options.seed),
+        grid,
+        scoring="balanced_accuracy",
+        cv=folds,
+        refit=False,
+        n_jobs=options.jobs or usable_cores(),
     )
+    with parallel_config("threading"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a fold without some class scores it as absent
+        search.fit(X, y, model__sample_weight=weights)
+    settings = {name.removeprefix("model__"): value for name, value in search.best_params_.items()}
+    words = ", ".join(f"{name} {value}" for name, value in sorted(settings.items()))
     say(
-        f"Settings chosen inside the training subjects: {chosen} (balanced accuracy there {search.best_score_:.3f})"
+        f"Settings chosen inside the training subjects: {words} (balanced accuracy there "
+        f"{search.best_score_:.3f}: optimistic, it chose them)"
     )
-    return ClassicalModel(search.best_estimator_)
+    return settings
 
 
 def _training_rows(

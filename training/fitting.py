@@ -12,9 +12,10 @@ import keras
 
 from gait.console import progress_bar, say
 from gait.models import architecture, build_model
-from training.callbacks import Bar, Epochs, Keeper, interruptible, read_state
+from training.callbacks import Bar, Epochs, Keeper
 from training.dataset import ClipDataset
 from training.options import TrainOptions
+from training.runs import read_state
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def fit(
     done = state["epoch"] if state else 0
     finished = bool(state and state["memory"].get("EarlyStopping", {}).get("stopped_epoch"))
     if done < options.epochs and not finished:
-        with interruptible(folder), progress_bar("Training", len(train) * (options.epochs - done)) as bar:
+        with progress_bar("Training", len(train) * (options.epochs - done)) as bar:
             extra = [keras.callbacks.TensorBoard(folder / "tensorboard")] if options.tensorboard else []
             model.fit(
                 train,

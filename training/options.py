@@ -29,14 +29,22 @@ class TrainOptions:
     """Frames per second at which walks are sampled; by default 15 of video, 24 of joints."""
     poses: str = "blazepose"
     """Pose estimator of the keypoint models."""
+    emotions: Literal["step", "proxemo"] | None = None
+    """Keypoint files: the emotions that integer labels mean. step: angry, neutral, happy, sad; proxemo: angry,
+    happy, sad, neutral."""
+    keypoint_rate: float | None = None
+    """Keypoint files that do not say: frames per second; by default 30."""
+    keypoint_first: Literal["left", "right"] = "left"
+    """Keypoint files of Emotion-Gait and MDT-GCN: the side of the first arm and leg."""
     frame_size: str = "auto"
     """Height x width of a clip's frames, such as 80x45; auto: the videos' own shape, longer side 80."""
     background: Literal["subtract", "keep"] = "subtract"
     """Show the network what moves (each clip minus its mean picture), or the frames as they are."""
     hold_out: float = 0.0
     """Share of the walks to keep aside for `test.py --held-out`: whole subjects, never trained on."""
-    validation: float = 0.2
-    """Share of the remaining walks that chooses the epoch: whole subjects. 0: train all epochs."""
+    validation: float | None = None
+    """Share of the remaining walks to validate on: whole subjects. By default 0.2 for networks, whose epoch they
+    choose, and 0 for classical models, which need none. 0: train on all, networks for all epochs."""
     epochs: int = 40
     """Passes over the training walks, at most."""
     patience: int = 10
@@ -48,7 +56,8 @@ class TrainOptions:
     balance: Literal["weights", "oversample", "cut", "none"] = "weights"
     """How rare classes are evened out, on the training side only; cut leaves out walks of frequent ones."""
     augment: bool = True
-    """Vary the training clips: mirror, small crops, brightness, time shift and stretch."""
+    """Vary what is trained on: mirror, time shift and stretch; frames also by small crops and brightness, joints
+    by turns, scale, noise and gaps; features by mirror only."""
     soft_labels: bool = False
     """Train on the raters' distribution over emotions where ratings are given."""
     mixed_precision: bool = False
@@ -82,7 +91,16 @@ class TrainOptions:
         GaitmoodError
             A number is not positive, or a name is no plain file name.
         """
-        for name in ("frames", "rate", "epochs", "patience", "batch_size", "learning_rate", "jobs"):
+        for name in (
+            "frames",
+            "rate",
+            "keypoint_rate",
+            "epochs",
+            "patience",
+            "batch_size",
+            "learning_rate",
+            "jobs",
+        ):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise GaitmoodError(

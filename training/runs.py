@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from gait.errors import GaitmoodError
+from gait.errors import DiskFullError, GaitmoodError, InterruptedRunError, is_disk_full
 from gait.predictions import write_beside
 
 OPTIONS, WALKS, STATE, RESULT = "options.json", "walks.json", "checkpoint/state.json", "result.json"
@@ -51,3 +54,51 @@ def draw_curves(path: Path, history: Mapping[str, Sequence[float]], best_epoch: 
         axes.set(xlabel="epoch", ylabel=metric)
         axes.legend()
     figure.savefig(path, dpi=120)
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """The newest complete checkpoint of a run's ``checkpoint`` folder."""
+    return json.loads((folder / "state.json").read_text(encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def interruptible(folder: Path) -> Iterator[None]:
+    """Say how to go on when Ctrl-C or a full disk ends training; leave nothing half-written.
+
+    Parameters
+    ----------
+    folder : path
+        The run folder; its ``checkpoint`` folder is what training goes on from.
+
+    Raises
+    ------
+    InterruptedRunError, DiskFullError
+    """
+    begun = folder / "checkpoint" / "state.json"
+    again = "--resume" if folder.parent == Path("runs") else f"--resume --runs {folder.parent}"
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not begun.exists():
+            raise
+        epoch = read_state(folder / "checkpoint")["epoch"]
+        raise InterruptedRunError(
+            f"interrupted; epoch {epoch} is kept. Go on with: python train.py {again}"
+        ) from None
+    except (OSError, RuntimeError, DiskFullError) as error:
+        if not isinstance(error, DiskFullError) and not is_disk_full(error):
+            raise
+        how = f"go on with: python train.py {again}" if begun.exists() else "run the same command again."
+        raise DiskFullError(
+            f"the disk is full while writing to {folder}. Free some room and {how}"
+        ) from error
+    finally:
+        remove_leftovers(folder / "checkpoint")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what the state does not name: older checkpoints, and half-written ones."""
+    state = read_state(folder) if (folder / "state.json").exists() else {}
+    for path in folder.glob("*"):
+        if path.name not in ("state.json", state.get("last"), state.get("best")):
+            path.unlink()

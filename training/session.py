@@ -16,7 +16,7 @@ from gait.backend import start_keras
 from gait.cache import Cache
 from gait.console import say
 from gait.errors import GaitmoodError
-from gait.models import MODELS
+from gait.models import find_entry
 from gait.options import plain, read_options, write_options
 from gait.predict import predict_walks
 from gait.predictions import Predictions
@@ -55,8 +55,8 @@ def train(options: TrainOptions) -> Result:
         folder = runs.unfinished_run(options.runs)
         options = replace(read_options(TrainOptions, folder / runs.OPTIONS), resume=True)
         say(f"Resuming {folder} with its options.")
-    if options.model not in MODELS:
-        raise GaitmoodError(f"unknown model '{options.model}'. Known models: {', '.join(MODELS)}.")
+    if find_entry(options.model).kind == "features" and options.soft_labels:
+        raise GaitmoodError(f"--soft-labels is for networks; {options.model} learns the perceived label.")
     cache, started = Cache(options.cache), time.time()
     walks = gather(options, cache)
     cache.prune(started)
@@ -79,6 +79,11 @@ def _sides(walks: TrainingWalks) -> list[list[str]]:
 
 
 def _fit_and_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Result:
+    with runs.interruptible(folder):
+        return _fit_predict_save(options, walks, folder)
+
+
+def _fit_predict_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Result:
     fit = _fit_classical if walks.preprocess.kind == "features" else _fit_network
     model, history, best_epoch = fit(options, walks, folder)
     record = _record(options, walks, history)
@@ -115,13 +120,13 @@ def _fit_network(options: TrainOptions, walks: TrainingWalks, folder: Path) -> F
 def _fit_classical(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Fit:
     from training.classical import fit_classical
 
-    if options.soft_labels:
-        raise GaitmoodError(f"--soft-labels is for networks; {options.model} learns the perceived label.")
     samples = [walk.sample for walk in walks.train]
     labels = np.array([walks.classes.index(sample.label) for sample in samples])
     groups = groups_of([sample.subject for sample in samples], [sample.name for sample in samples])
     model = fit_classical(options, walks.preprocess, walks.train, labels, groups)
     say(f"Model {options.model}: {model.count_params():,} parameters, {len(walks.preprocess.names)} features")
+    if not walks.validation:
+        say("Trained on every walk that is not held out; --validation 0.2 keeps some aside for a report.")
     return model, {}, None
 
 
@@ -175,5 +180,5 @@ def _summary(predictions: Predictions, best_epoch: int | None) -> dict[str, Any]
         "best_epoch": best_epoch,
         "accuracy": found.accuracy,
         "balanced_accuracy": found.balanced_accuracy,
-        "note": "not trained on" if best_epoch is None else "these walks chose the epoch: optimistic",
+        "note": "not trained on" if best_epoch is None else "they chose the epoch: optimistic",
     }

@@ -14,12 +14,16 @@ from gait.bundle import SPLITS
 from gait.cache import Cache
 from gait.console import say
 from gait.errors import GaitmoodError, NothingUsableError
+from gait.formats import KEYPOINT_EXTENSIONS, KeypointOptions
 from gait.labels import Collection, Sample, find_samples
 from gait.models import find_entry
+from gait.options import plain
 from gait.preprocess import KINDS, Walk, choose_frame_size
 from gait.splits import groups_of, hold_out
 from gait.video import EXTENSIONS, FrameSize
 from training.options import TrainOptions
+
+VALIDATION = 0.2
 
 
 @dataclass(frozen=True)
@@ -40,22 +44,47 @@ def gather(options: TrainOptions, cache: Cache) -> TrainingWalks:
     Raises
     ------
     NothingUsableError
-        The folder holds no video, or none of them is labelled or readable.
+        The folder holds no walk, or none of them is labelled or readable.
     GaitmoodError
         There are fewer than two classes, or fewer walks than classes.
     """
-    collection = find_samples(options.videos, options.labels)
-    _say_found(collection, options.videos)
+    collection = _find(options)
     labelled = [sample for sample in collection.samples if sample.label is not None]
     _check_classes(labelled, collection, options)
     how = preprocessing_for(options, labelled)
     prepared = how.prepare(labelled, cache, options.jobs)
     walks, copies = _without_copies(prepared.walks)
-    for line in (*prepared.notes, *(f"left out: {n}: {reason}" for n, reason in prepared.left_out), *copies):
+    left_out = (*collection.left_out, *prepared.left_out)
+    for line in (*prepared.notes, *(f"left out: {n}: {reason}" for n, reason in left_out), *copies):
         say(f"  {line}")
     _check_enough([walk.sample for walk in walks], collection.classes, options.videos)
     train, validation, held_out = split(walks, options)
-    return TrainingWalks(train, validation, held_out, collection.classes, how, prepared.left_out)
+    return TrainingWalks(train, validation, held_out, collection.classes, how, left_out)
+
+
+def _find(options: TrainOptions) -> Collection:
+    reads_keypoints = find_entry(options.model).kind != "clips"
+    keypoints = KeypointOptions.of_run(plain(options)) if reads_keypoints else None
+    collection = find_samples(options.videos, options.labels, keypoints=keypoints)
+    if not collection.samples:
+        _refuse_empty(collection, reads_keypoints)
+    _say_found(collection, options.videos)
+    return collection
+
+
+def _refuse_empty(collection: Collection, reads_keypoints: bool) -> None:
+    if collection.left_out:
+        reasons = "".join(f"\n  {name}: {reason}" for name, reason in collection.left_out)
+        raise NothingUsableError(f"none of the walks in {collection.folder}/ can be used:{reasons}")
+    found = "".join(f"\n  {note}" for note in collection.notes)
+    endings = (*EXTENSIONS, *KEYPOINT_EXTENSIONS) if reads_keypoints else EXTENSIONS
+    folder = collection.folder
+    raise NothingUsableError(
+        f"no videos in {folder}/ (looked for {', '.join(endings)}). Put walking videos there, in a "
+        f"folder for each emotion ({folder}/happy/anna.mp4, {folder}/sad/ben.mp4, ...) or with a "
+        "labels.csv (columns video,label and, better, subject) beside them; or pass --demo to try it "
+        f"with synthetic walkers.{found}"
+    )
 
 
 def preprocessing_for(options: TrainOptions, samples: Sequence[Sample]) -> Any:
@@ -91,13 +120,6 @@ def _frame_size(text: str) -> FrameSize:
 
 
 def _say_found(collection: Collection, folder: Path) -> None:
-    if not collection.samples:
-        raise NothingUsableError(
-            f"no videos in {folder}/ (looked for {', '.join(EXTENSIONS)}). Put walking videos there, in a "
-            f"folder for each emotion ({folder}/happy/anna.mp4, {folder}/sad/ben.mp4, ...) or with a "
-            "labels.csv (columns video,label and, better, subject) beside them; or pass --demo to try it "
-            "with synthetic walkers."
-        )
     subjects = {sample.subject for sample in collection.samples} - {None}
     who = f"{len(subjects)} subjects" if subjects else "subjects unknown"
     say(f"Found {len(collection.samples)} walks in {folder}/ ({who}); labels from {collection.source}.")
@@ -170,9 +192,10 @@ def split(walks: Sequence[Walk], options: TrainOptions) -> tuple[tuple[Walk, ...
     side = _given_sides(walks)
     if not (side == "held-out").any() and options.hold_out:
         side[_aside(walks, side == "", options.hold_out, options.seed, "--hold-out")] = "held-out"
-    if not (side == "validation").any() and options.validation:
+    share = _validation_share(options)
+    if not (side == "validation").any() and share:
         free = (side == "") | (side == "train")
-        side[_aside(walks, free, options.validation, options.seed + 1, "--validation")] = "validation"
+        side[_aside(walks, free, share, options.seed + 1, "--validation")] = "validation"
     side[side == ""] = "train"
     parts = tuple(tuple(walk for walk, s in zip(walks, side, strict=True) if s == name) for name in SPLITS)
     _refuse_shared_subjects(parts)
@@ -182,6 +205,12 @@ def split(walks: Sequence[Walk], options: TrainOptions) -> tuple[tuple[Walk, ...
             subjects = {walk.sample.subject for walk in part} - {None}
             say(f"Split: {name} {len(part)} walks" + (f" of {len(subjects)} subjects" if subjects else ""))
     return parts
+
+
+def _validation_share(options: TrainOptions) -> float:
+    if options.validation is not None:
+        return options.validation
+    return 0.0 if find_entry(options.model).kind == "features" else VALIDATION
 
 
 def _given_sides(walks: Sequence[Walk]) -> np.ndarray:

@@ -73,6 +73,13 @@ class KeypointOptions:
         if self.person < 0:
             raise KeypointError(f"person is {self.person}; expected 0 (the one seen in most frames), 1, ...")
 
+    @classmethod
+    def of_run(cls, options: Mapping[str, Any]) -> KeypointOptions:
+        """What the options of a training or a test, as a bundle keeps them, say of keypoint files."""
+        given = {name: options.get(f"keypoint_{name}") for name in ("rate", "first")}
+        said = {name: value for name, value in given.items() if value is not None}
+        return cls(emotions=options.get("emotions"), **said)
+
     def emotion_map(self) -> tuple[str, ...]:
         """The chosen integer-to-emotion map.
 
@@ -85,7 +92,7 @@ class KeypointOptions:
             return EMOTION_MAPS[self.emotions]
         known = "; ".join(f"{name}: {numbered(names)}" for name, names in EMOTION_MAPS.items())
         found = f"unknown map {self.emotions!r}" if self.emotions else "which emotions they mean was not said"
-        raise KeypointError(f"the labels are integers and {found}; choose emotions from {known}")
+        raise KeypointError(f"the labels are integers and {found}; choose emotions (--emotions) from {known}")
 
 
 @dataclass(frozen=True, eq=False)

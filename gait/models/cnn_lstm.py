@@ -14,7 +14,7 @@ def build(shape: tuple[int, ...], classes: int) -> keras.Model:
     Parameters
     ----------
     shape : (T, H, W, C)
-        Frames, height, width, channels of a clip with values in [0, 1].
+        Frames, height, width, channels of a clip, see :class:`gait.preprocess.clips.ClipPreprocess`.
     classes : int
         Number of emotions.
 

@@ -26,7 +26,10 @@ def build(shape: tuple[int, ...], classes: int) -> keras.Model:
     T, V, C = shape
     joints = keras.Input(shape, name="joints")
     x = layers.Reshape((T, V * C), name="flatten_joints")(joints)
-    x = layers.LayerNormalization(name="normalise")(x)
+    # Each number by its own spread over walks and time, as ST-GCN does (Yan et al. 2018); not layer normalisation,
+    # which makes every frame of one size and so takes away how large and fast a movement is. Standardised by
+    # the last few dozen batches: a run of few walks has few.
+    x = layers.BatchNormalization(momentum=0.9, name="normalise")(x)
     x = layers.SpatialDropout1D(0.2, name="drop_channels")(x)
     x = layers.Bidirectional(layers.LSTM(48, return_sequences=True), name="lstm_1")(x)
     x = layers.Dropout(0.3, name="dropout_1")(x)

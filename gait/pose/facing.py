@@ -38,6 +38,7 @@ KNOWN_ODDS = 3.0  # log-odds; 95 %
 KNOWN_SIDEWAYS, KNOWN_TOWARDS = 0.9, 0.25
 KNOWN_SHARE = 0.9  # of the frames
 WINDOW_SECONDS, SHORTEST_WINDOW = 2.0, 0.4
+SETTLING_SECONDS = 0.2
 LEAST_SPEED = 0.3  # body heights a second: from here on, movement tells the angle as well as feet do
 FEET_SLACK = 1.05  # feet that show nearly as much as from the side may be seen exactly from there
 
@@ -107,6 +108,7 @@ def find_facing(sequence: PoseSequence, laps: np.ndarray) -> Facing:
     """
     time = sequence.time
     height = body_height(sequence.image, time, sequence.layout)
+    height[~_settled(np.isfinite(height), time)] = np.nan
     places = sequence.image.astype(np.float64) / height[:, None, None]
     ahead, below = _feet(places, find_layout(sequence.layout))
     feet = np.nan_to_num(np.clip(_running_median(ahead, time, laps), -1, 1))
@@ -121,6 +123,15 @@ def find_facing(sequence: PoseSequence, laps: np.ndarray) -> Facing:
     told = (np.abs(towards) >= KNOWN_TOWARDS) | (np.abs(sideways) >= KNOWN_SIDEWAYS)
     known = bool(told.mean() >= KNOWN_SHARE)
     return Facing(sideways, towards, known, _reason(known, walks, growth, sideways))
+
+
+def _settled(seen: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """(T,) frames seen for a while: just found, a body is still growing and turning into its place."""
+    since = np.full(len(seen), -np.inf)
+    for t in np.flatnonzero(seen):
+        since[t] = since[t - 1] if t and seen[t - 1] else time[t]
+    settled = seen & (time - since >= SETTLING_SECONDS)
+    return settled if settled.any() else seen
 
 
 def _angle(
@@ -176,6 +187,8 @@ def _sweep(places: np.ndarray, laps: np.ndarray, layout: Layout) -> float:
         nearer = np.where((far[0] <= far[1])[:, None, None], after, crossed)
         speed = (nearer - before)[linked][..., 1].ravel()
         speed = speed[np.isfinite(speed)]
+        # One leap, as where the person is found again, would outweigh all else in the third power.
+        speed = np.clip(speed, *np.percentile(speed, (2, 98))) if len(speed) else speed
         spread = np.mean(speed**2) ** 1.5 if len(speed) else 0
         skews.append(np.mean(speed**3) / spread if spread > 0 else 0.0)
     return float(np.mean(skews)) if skews else 0.0
@@ -191,6 +204,7 @@ def _velocity(sequence: PoseSequence, height: np.ndarray, laps: np.ndarray) -> t
         hips = sequence.image[:, list(find_layout(sequence.layout).hips), 0].mean(axis=1).astype(np.float64)
         z = -4 * np.nanmedian(height) / height
         x = (hips - sequence.frame_size[1] / 2) / height
+    x, z = (np.where(np.isfinite(height), values, np.nan) for values in (x, z))
     right, nearer = _slope(x, sequence.time, laps), _slope(z, sequence.time, laps)
     # The walker's place beside the camera's axis turns the line of sight.
     sight = np.nan_to_num(np.arctan2(x, -z))

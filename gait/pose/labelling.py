@@ -13,7 +13,7 @@ import numpy as np
 SWITCH = 1.5  # log-odds against a change of labels from one frame to the next
 # Spread of the change of velocity from frame to frame, body heights: an error, and what acceleration adds
 # at 30 frames a second. Beyond ROBUST spreads a joint counts little more.
-JITTER, ACCELERATION, ROBUST = 0.012, 0.018, 3.0
+JITTER, ACCELERATION, ROBUST = 0.012, 0.03, 4.0
 LONGEST_STEP = 6.0  # usual time steps; movement says nothing across longer breaks
 STRIDE_RATES = np.arange(0.35, 1.6, 0.025)  # Hz
 CHUNK_SECONDS = 4.0  # within which the cadence is taken as steady

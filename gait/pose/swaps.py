@@ -43,7 +43,7 @@ MOST_ODDS, FITTING_DEPTH = 8.0, 3.0
 # Log-odds, each frame, that nothing is exchanged: decides where nothing else does.
 PRIOR = 0.15
 ARM_LEG_ODDS = 25.0
-SEEN_SIDEWAYS, SEEN_SWINGING = 0.85, 0.6  # sine of the facing angle
+SEEN_SIDEWAYS, SEEN_SWINGING = 0.85, 0.4  # sine of the facing angle
 
 _SAME = {"foot_index": "foot", "big_toe": "foot", "hand": "wrist"}
 _LEGS = ("knee", "ankle", "heel", "foot_index", "foot", "toe")

@@ -81,7 +81,8 @@ def _extract(task: Task) -> Extracted:
 def _store(how: FeaturePreprocess, sequence: PoseSequence, entry: EntryWriter) -> None:
     sequence = skeleton.convert(sequence, "gait16")
     rows = [features.walk_features(walk) for walk in (sequence, _mirrored(sequence))]
-    entry.append("features", np.array([[row[name] for name in how.names] for row in rows], np.float32))
+    values = np.array([[row[name] for name in how.names] for row in rows], np.float32)
+    entry.append("features", np.where(np.isfinite(values), values, np.float32(np.nan)))
 
 
 def _mirrored(sequence: PoseSequence) -> PoseSequence:

@@ -104,8 +104,8 @@ def prepare_walks(
 ) -> Prepared:
     """Run ``extract`` for every sample in worker processes.
 
-    An entry's ``remarks``, where it has some, become notes, one that several walks share a single one. When it is interrupted, nothing half-written is left,
-    and the next call goes on from there.
+    An entry's ``remarks``, where it has some, become notes; what several walks share is said once. When it is
+    interrupted, nothing half-written is left, and the next call goes on from there.
     """
     walks, left_out = {}, {}
     for outcome in _extract_all(extract, how, samples, cache, jobs, title):

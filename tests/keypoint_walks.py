@@ -1,0 +1,65 @@
+"""Small worlds of keypoint files: synthetic walkers' true joints, in the formats that a user may bring."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from gait.pose.sequence import PoseSequence
+from gait.pose.store import save_npz
+from gait.skeleton import convert
+from synthesis.poses import true_poses
+from synthesis.walks import make_walk
+
+
+@cache
+def walker(
+    emotion: str = "happy", subject: int = 0, view: str = "front", seconds: float = 2.0
+) -> PoseSequence:
+    """True joints of one synthetic walk."""
+    return true_poses(make_walk(emotion, view, subject=subject, seconds=seconds, intensity=2.0))
+
+
+def hide(sequence: PoseSequence, frames: slice, joints: slice = slice(None)) -> PoseSequence:
+    """The walk with joints that are not known."""
+    world, image, visibility = (getattr(sequence, n).copy() for n in ("world", "image", "visibility"))
+    world[frames, joints], image[frames, joints], visibility[frames, joints] = np.nan, np.nan, 0
+    return replace(sequence, world=world, image=image, visibility=visibility, observed=None)
+
+
+def played_over(sequence: PoseSequence, frames: int, laps: int) -> PoseSequence:
+    """The first frames of a walk, one lap after the other."""
+    rows = np.tile(np.arange(frames), laps)
+    time = np.arange(len(rows)) / sequence.rate
+    arrays = {n: getattr(sequence, n)[rows] for n in ("world", "image", "visibility", "root")}
+    return replace(sequence, **arrays, time=time, observed=None, mended=None, unique=None)
+
+
+def write_npz_walks(folder: Path, emotions=("angry", "sad"), people: int = 4, first: int = 0) -> list[Path]:
+    """``folder/EMOTION/pN.npz`` and a subjects.csv."""
+    rows, files = ["video,subject"], []
+    for emotion in emotions:
+        (folder / emotion).mkdir(parents=True, exist_ok=True)
+        for person in range(first, first + people):
+            path = folder / emotion / f"p{person}.npz"
+            save_npz(walker(emotion, person), path)
+            rows.append(f"{emotion}/{path.name},p{person}")
+            files.append(path)
+    (folder / "subjects.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return files
+
+
+def write_gaits(folder: Path, labels: dict[str, int], first: int = 0) -> Path:
+    """Emotion-Gait's two files: a gait for each name, and its integer (of the map ``step``)."""
+    names = ("angry", "neutral", "happy", "sad")
+    folder.mkdir(parents=True, exist_ok=True)
+    with h5py.File(folder / "features.h5", "w") as gaits, h5py.File(folder / "labels.h5", "w") as integers:
+        for number, (name, label) in enumerate(labels.items()):
+            sequence = convert(walker(names[label], first + number), "gait16")
+            points = sequence.world + sequence.root[:, None]
+            gaits[name], integers[name] = points.reshape(len(points), 48), label
+    return folder / "features.h5"
