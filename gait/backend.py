@@ -17,14 +17,15 @@ def start_keras() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "keras" in sys.modules:
         return
-    with _silent_stderr():
+    with silent_stderr():
         import keras
 
         keras.ops.zeros(1)  # the device is looked for at the first tensor, with a notice of its own
 
 
 @contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
+    """Nothing that native libraries write to the process's standard error comes through."""
     sys.stderr.flush()
     saved = os.dup(2)
     sink = os.open(os.devnull, os.O_WRONLY)

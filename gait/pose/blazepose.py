@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from gait.backend import silent_stderr
 from gait.pose.tracking import Landmarks, Region, region_from_points
 from gait.pose.weights import Weights, WeightsError
 
@@ -240,8 +241,9 @@ class _Network:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            self._interpreter = Interpreter(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with silent_stderr():  # LiteRT tells every process which of its backends it took
+                self._interpreter = Interpreter(model_content=content, num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise WeightsError(
                 f"a BlazePose model file was expected, but LiteRT cannot read it ({error})."

@@ -39,7 +39,10 @@ _WIDTH_AND_SWING = {
 PLACE_ERROR, DEPTH_ERROR = 0.035, 0.06  # body heights
 ANGLE_ERROR = 0.3  # of the facing and of the trunk's rotation, radians
 COUNTS = 0.3  # joints of a frame, and frames in a row, err together: each counts for so much
-MOST_ODDS, FITTING_DEPTH = 8.0, 3.0
+MOST_ODDS = 8.0
+# The most that depth which fits may speak for the labels, seen from the side. Little for the legs: an estimator
+# that takes the near leg for the far one still puts the name where it expects it.
+FITTING_TRUNK, FITTING_LEGS = 3.0, 0.5
 # Log-odds, each frame, that nothing is exchanged: decides where nothing else does.
 PRIOR = 0.15
 ARM_LEG_ODDS = 25.0
@@ -89,6 +92,7 @@ class _Evidence:
         e^2.
         """
         flat, deep = np.zeros(len(towards)), np.zeros(len(towards))
+        most = FITTING_LEGS if self.layout.pairs[numbers[0]] in _groups(self.layout)[1] else FITTING_TRUNK
         for number in numbers:
             width, swing = _WIDTH_AND_SWING[_part(self.layout, self.layout.pairs[number])]
             turned = (width * ANGLE_ERROR * self.sideways) ** 2
@@ -100,7 +104,7 @@ class _Evidence:
         # Depth that does not fit tells much. Depth that fits tells little, as it stays with the name,
         # except from the side, where an estimator that goes wrong takes the walker for one who faces the
         # other way.
-        return flat + np.clip(COUNTS * deep, -MOST_ODDS, FITTING_DEPTH * self.sideways**12)
+        return flat + np.clip(COUNTS * deep, -MOST_ODDS, most * self.sideways**12)
 
     def shown_side(self, sign: np.ndarray) -> np.ndarray:
         """(S,) where the trunk's left lies along the picture's x axis, -1 to 1, over half a second."""

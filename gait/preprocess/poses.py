@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,7 @@ def extract_with_poses(
     else:
         measured, remarks = read_walk(sample.path, sample.keypoints)
         _check_joints(measured)
-        # Our own files may hold cleaned joints; cleaning twice would smooth twice.
-        sequence = measured if "smoothing" in measured.notes else cleaning.clean(measured)
+        sequence = _clean_file(measured)
     _check_length(sequence)
     with cache.write(key) as entry:
         write(task.preprocess, sequence, entry)
@@ -83,6 +83,17 @@ def poses_of(path: Path, content: str, settings: PoseSettings, cache: Cache) -> 
     with cache.write(key) as entry:
         store.to_entry(sequence, entry)
     return cleaning.clean(sequence)
+
+
+def _clean_file(sequence: PoseSequence) -> PoseSequence:
+    """The joints of a keypoint file, cleaned as far as they need it."""
+    if "smoothing" in sequence.notes:  # our own files may hold cleaned joints: twice would smooth twice
+        return sequence
+    if sequence.root_source != "true":
+        return cleaning.clean(sequence)
+    # Measured joints have no left-right swaps; those are looked for in the picture.
+    hidden = replace(sequence, image=np.full_like(sequence.image, np.nan))
+    return replace(cleaning.clean(hidden), image=sequence.image)
 
 
 def _check_view(sequence: PoseSequence) -> None:
