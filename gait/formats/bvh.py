@@ -274,8 +274,8 @@ def match_joints(names: list[str]) -> dict[str, int]:
             wanted[f"{side}_{joint}"] = tuple(forms)
     found = {joint: next((f for f in forms if f in places), None) for joint, forms in wanted.items()}
     if missing := [joint for joint, form in found.items() if form is None]:
-        tried = f"{missing[0]} goes by {listed(wanted[missing[0]], 6)}"
+        tried = f"{missing[0]} goes by {listed(wanted[missing[0]])}"
         raise KeypointError(
-            f"joint names not understood: no {listed(missing)} ({tried}) among {listed(names, 30)}"
+            f"joint names not understood: no {listed(missing)} ({tried}) among {listed(names)}"
         )
     return {joint: places[form] for joint, form in found.items()}

@@ -117,7 +117,7 @@ def read_eila(path: Path | str, max_gap: int | None = None) -> EilaTable:
     if not is_eila(table):
         header = [cell_text(cell) for cell in table.rows[0]]
         missing = [name for name in COLUMNS if name not in [cell.lower() for cell in header]]
-        raise LabelError(f"{path} has no column {listed(missing)}; found {listed(header, 20)}")
+        raise LabelError(f"{path} has no column {listed(missing)}; found {listed(header)}")
     notes = list(table.notes)
     people = _read_rows(table, notes)
     steps = _usual_steps(people)
