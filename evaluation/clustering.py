@@ -16,7 +16,7 @@ import numpy as np
 
 from gait.cache import Cache
 from gait.console import say
-from gait.errors import GaitmoodError, NothingUsableError
+from gait.errors import NothingUsableError
 from gait.formats import KeypointOptions
 from gait.labels import find_samples
 from gait.movement_vectors import balance
@@ -24,7 +24,7 @@ from gait.options import write_options
 from gait.predictions import write_beside
 from gait.preprocess.vectors import VectorPreprocess
 from gait.preprocess.walks import Walk
-from gait.runs import new_run, write_json
+from gait.runs import new_run, refuse_filled, write_json
 
 if TYPE_CHECKING:
     from evaluation.cluster import ClusterOptions
@@ -116,7 +116,7 @@ def run(options: ClusterOptions) -> tuple[str, Path]:
         There are no walks, or too few to cluster.
     """
     if options.output is not None:
-        _refuse_filled(options.output)
+        refuse_filled(options.output)
     walks, left_out = _gather(options)
     numbers = _possible(options.numbers, len(walks))
     samples = [walk.sample for walk in walks]
@@ -129,13 +129,6 @@ def run(options: ClusterOptions) -> tuple[str, Path]:
     _write(folder, found, walks, text, left_out)
     write_options(options, folder / "options.json")
     return text, folder
-
-
-def _refuse_filled(folder: Path) -> None:
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise GaitmoodError(
-            f"--output: a new or empty folder was expected; {folder} is there and is not empty."
-        )
 
 
 def _gather(options: ClusterOptions) -> tuple[list[Walk], list[tuple[str, str]]]:

@@ -21,7 +21,7 @@ from gait.options import write_options
 from gait.predict import predict_walks
 from gait.preprocess import Walk
 from gait.preprocess.walks import walk_content
-from gait.runs import new_run
+from gait.runs import new_run, refuse_filled
 from gait.video import EXTENSIONS
 from gait.workers import map_items
 
@@ -47,7 +47,7 @@ def test(options: TestOptions) -> Tested:
         None of the labels is a class of the model.
     """
     if options.output is not None:
-        _refuse_filled(options.output)
+        refuse_filled(options.output)
     path = options.model or bundles.newest(options.saved_models)
     record = bundles.read_record(path) or _plain_record(path, options)
     collection = _find(options, record)
@@ -76,14 +76,6 @@ def test(options: TestOptions) -> Tested:
     write_report(report, folder)
     write_options(options, folder / "options.json")
     return Tested(report, folder)
-
-
-def _refuse_filled(folder: Path) -> None:
-    """A test takes minutes: whether its report has a place to go is known before."""
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise GaitmoodError(
-            f"--output: a new or empty folder was expected; {folder} is there and is not empty."
-        )
 
 
 def _plain_record(path: Path, options: TestOptions) -> bundles.Record:

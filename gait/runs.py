@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 
+from gait.errors import GaitmoodError
 from gait.predictions import write_beside
 
 
@@ -21,6 +22,20 @@ def new_run(runs: Path, name: str) -> Path:
             return folder
         except FileExistsError:
             number += 1
+
+
+def refuse_filled(folder: Path) -> None:
+    """Whether what takes minutes has a place to go is known before: refuse a folder that holds something.
+
+    Raises
+    ------
+    GaitmoodError
+        The folder of ``--output`` is there and is not empty, or is a file.
+    """
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise GaitmoodError(
+            f"--output: a new or empty folder was expected; {folder} is there and is not empty."
+        )
 
 
 def write_json(path: Path, value: object) -> None:

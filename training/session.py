@@ -69,7 +69,8 @@ def train(options: TrainOptions) -> Result:
             f"--resume: the walks or their labels have changed since {folder} began. "
             "Put them back, or start a new run."
         )
-    return _fit_and_save(options, walks, folder)
+    with runs.interruptible(folder):
+        return _fit_and_save(options, walks, folder)
 
 
 def _sides(walks: TrainingWalks) -> list[list[str]]:
@@ -79,11 +80,6 @@ def _sides(walks: TrainingWalks) -> list[list[str]]:
 
 
 def _fit_and_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Result:
-    with runs.interruptible(folder):
-        return _fit_predict_save(options, walks, folder)
-
-
-def _fit_predict_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Result:
     fit = _fit_classical if walks.preprocess.kind == "features" else _fit_network
     model, history, best_epoch = fit(options, walks, folder)
     record = _record(options, walks, history)
