@@ -165,10 +165,20 @@ def test_other_layouts_are_mended_too(layout):
 
 def test_a_walk_without_a_picture_is_not_looked_at_for_swaps():
     sequence = true_poses(make_walk("neutral", "front", seed=1, seconds=2.0))
-    cleaned = clean(replace(sequence, image=np.full_like(sequence.image, np.nan)))
+    without = {"image": np.full_like(sequence.image, np.nan), "root_source": "estimated"}
+    cleaned = clean(replace(sequence, **without))
     assert cleaned.notes["swaps"]["frames"] == 0
     assert not cleaned.notes["direction"]["known"]
     assert "no joints in a picture" in cleaned.notes["direction"]["reason"]
+
+
+def test_measured_joints_keep_their_sides_wherever_their_room_lies():
+    sequence = true_poses(make_walk("happy", "oblique", seed=3, seconds=2.0))
+    elsewhere = replace(sequence, root=(sequence.root + np.array([20, 0, 5])).astype(np.float32))
+    cleaned = clean(elsewhere)
+    assert cleaned.notes["swaps"]["frames"] == 0
+    assert not cleaned.mended.any()
+    assert "measured joints" in cleaned.notes["direction"]["reason"]
 
 
 def test_joints_that_are_never_seen_do_no_harm():

@@ -21,8 +21,9 @@ from gait.pose.sequence import PoseSequence
 from gait.pose.smoothing import CUTOFF, smooth
 from gait.pose.swaps import find_swaps, mend
 
-VERSION = 1  # raised when the same joints come out differently, so that cached ones are made again
-_NOT_LOOKED_FOR = "no joints in a picture: swaps are an estimator's error and were not looked for"
+VERSION = 2  # raised when the same joints come out differently, so that cached ones are made again
+_NO_PICTURE = "no joints in a picture: swaps are an estimator's error and were not looked for"
+_MEASURED = "measured joints: swaps are an estimator's error and were not looked for"
 
 
 def clean(sequence: PoseSequence) -> PoseSequence:
@@ -68,8 +69,10 @@ def clean(sequence: PoseSequence) -> PoseSequence:
 
 def _mend_swaps(sequence: PoseSequence, seams: tuple[int, ...]) -> PoseSequence:
     seen = int(core_seen(sequence.image, sequence.layout).sum())
-    if seen < 3:
-        direction: dict[str, Any] = {"known": False, "facing": None, "angle": None, "reason": _NOT_LOOKED_FOR}
+    measured = sequence.root_source == "true"
+    if seen < 3 or measured:
+        reason = _MEASURED if measured else _NO_PICTURE
+        direction: dict[str, Any] = {"known": False, "facing": None, "angle": None, "reason": reason}
         return replace(
             sequence, notes=sequence.notes | {"direction": direction, "swaps": _counts(0, 0, 0, seen)}
         )

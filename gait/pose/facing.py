@@ -102,7 +102,7 @@ def find_facing(sequence: PoseSequence, laps: np.ndarray) -> Facing:
     Parameters
     ----------
     sequence : PoseSequence
-        With joints in the picture; ``root`` is used where it is there.
+        With joints in the picture; ``root`` is used where it is estimated from the picture.
     laps : (T,) int array
         Number of the lap that each frame belongs to: movement across a seam is none.
     """
@@ -196,7 +196,8 @@ def _sweep(places: np.ndarray, laps: np.ndarray, layout: Layout) -> float:
 
 def _velocity(sequence: PoseSequence, height: np.ndarray, laps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Velocity in body heights a second (T,), across the line of sight and along it."""
-    if sequence.root is not None and np.isfinite(sequence.root).any():
+    # Only an estimated root has the camera as its origin; a measured one lies in a room of its own.
+    if sequence.root_source == "estimated" and np.isfinite(sequence.root).any():
         unit = STATURE if sequence.root_unit == "m" else 1.0
         x, z = (sequence.root[:, axis].astype(np.float64) / unit for axis in (0, 2))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +88,7 @@ def _clean_file(sequence: PoseSequence) -> PoseSequence:
     """The joints of a keypoint file, cleaned as far as they need it."""
     if "smoothing" in sequence.notes:  # our own files may hold cleaned joints: twice would smooth twice
         return sequence
-    if sequence.root_source != "true":
-        return cleaning.clean(sequence)
-    # Measured joints have no left-right swaps; those are looked for in the picture.
-    hidden = replace(sequence, image=np.full_like(sequence.image, np.nan))
-    return replace(cleaning.clean(hidden), image=sequence.image)
+    return cleaning.clean(sequence)
 
 
 def _check_view(sequence: PoseSequence) -> None:
