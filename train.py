@@ -16,6 +16,9 @@ def main(argv: Sequence[str]) -> int:
     if options.demo:
         _make_demo(options)
 
+    if options.cross_validate:
+        return _cross_validate(options)
+
     from training.session import train
 
     result = train(options)
@@ -35,6 +38,38 @@ def _make_demo(options: TrainOptions) -> None:
         say(f"Made synthetic walkers in {options.videos}/ and videosTest/.")
     else:
         say(f"{options.videos}/ and videosTest/ hold videos already: no synthetic walkers added.")
+
+
+def _cross_validate(options: TrainOptions) -> int:
+    """Every walk predicted once by a model that never saw its walker -> one report over all of them."""
+    from evaluation.repeats import score_repeats
+    from evaluation.report import make_report, write_report
+    from gait.metrics import human_agreement
+    from training.cross_validation import chosen, cross_validate
+
+    result = cross_validate(options)
+    first = result.repeats[0]
+    ratings = result.collection.ratings_of(first.names)
+    report = make_report(
+        first,
+        title=f"Cross-validation, {result.protocol}",
+        model=f"{result.model} (a fresh one in each of {len(result.folds[0])} folds)",
+        human=human_agreement(ratings) if ratings else None,
+        left_out=result.left_out,
+    )
+    write_report(report, result.folder)
+    say("\n" + report.text())
+    if words := chosen(result.folds[0]):
+        say(f"Chosen inside the training subjects of each fold: {words} folds.")
+    if len(result.repeats) > 1:
+        repeats = score_repeats(result.repeats)
+        repeats.save_csv(result.folder / "repeats.csv")
+        say("\n".join(repeats.lines()))
+    say(
+        f"\nRun: {result.folder} (predictions.csv, report.txt, report.json). No model was saved: "
+        "the same command without --cross-validate trains one on all walks."
+    )
+    return LEFT_OUT if options.strict and result.left_out else DONE
 
 
 def _contents(folder: Path) -> list[str]:

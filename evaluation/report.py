@@ -44,7 +44,8 @@ class Summary:
     """Scores of a set of labelled walks, their interval and the constant answers they are held against.
 
     ``interval`` is of the accuracy, 95 %, NaN where it cannot be given; ``resampled`` says in words what it
-    resamples and ``groups`` how many of those there are.
+    resamples and ``groups`` how many of those there are. ``advantage`` is the accuracy less that of the
+    strongest constant answer, and its 95 % interval, both scored on the same resamples.
     """
 
     walks: int
@@ -53,19 +54,20 @@ class Summary:
     groups: int
     resampled: str
     baselines: tuple[Baseline, ...]
+    advantage: tuple[float, float, float]
 
     @property
     def strongest(self) -> Baseline:
         """The best constant answer. It is never below chance: some class has at least 1/K of the walks."""
-        return max(self.baselines, key=lambda b: b.accuracy)
+        return _strongest(self.baselines)
 
     @property
     def verdict(self) -> str:
-        """``better`` or ``worse`` than the best constant answer, or ``undecided``, by the interval."""
-        low, high = self.interval
-        if low > self.strongest.accuracy:
+        """``better`` or ``worse`` than the best constant answer, or ``undecided``, by the paired interval."""
+        _, low, high = self.advantage
+        if low > 0:
             return "better"
-        return "worse" if high < self.strongest.accuracy else "undecided"
+        return "worse" if high < 0 else "undecided"
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,14 +206,21 @@ def _summarise(predictions: Predictions, chosen: np.ndarray, training_majority: 
     labels = np.array([classes.index(predictions.labels[i]) for i in rows])
     predicted = predictions.probabilities[rows].argmax(axis=1)
     groups, resampled = _groups(predictions, rows)
+    baselines = _baselines(labels, classes, training_majority)
+    strongest = classes.index(_strongest(baselines).answer)
     return Summary(
         walks=len(rows),
         scores=metrics.scores(labels, predicted, len(classes)),
         interval=metrics.interval(labels, predicted, groups),
         groups=len(set(groups)),
         resampled=resampled,
-        baselines=_baselines(labels, classes, training_majority),
+        baselines=baselines,
+        advantage=metrics.paired_difference(labels, predicted, np.full(len(labels), strongest), groups),
     )
+
+
+def _strongest(baselines: Sequence[Baseline]) -> Baseline:
+    return max(baselines, key=lambda b: b.accuracy)
 
 
 def _groups(predictions: Predictions, rows: np.ndarray) -> tuple[list[str], str]:
@@ -288,6 +297,7 @@ def _summary_to_json(summary: Summary | None, classes: Sequence[str]) -> dict | 
         "confusion": s.confusion.tolist(),
         "baselines": [asdict(b) for b in summary.baselines],
         "chance": metrics.chance(len(classes)),
+        "advantage": [_finite(x) for x in summary.advantage],
         "verdict": summary.verdict,
     }
 
@@ -417,8 +427,18 @@ def _overall(report: Report, s: Summary) -> list[str]:
             for b in s.baselines
         ),
         (f"chance (guessing among {K} classes)", _percent(metrics.chance(K))),
+        *_advantage(s),
     ]
     return [f"{name}: {value}" for name, value in rows] + _human(report.human)
+
+
+def _advantage(s: Summary) -> list[tuple[str, str]]:
+    """The difference to the best constant answer, on the same walks."""
+    found, low, high = (100 * x for x in s.advantage)
+    if math.isnan(low):
+        return []
+    name = f"accuracy less that of always answering '{_printable(s.strongest.answer)}'"
+    return [(name, f"{found:+.1f} points (95 % interval {low:+.1f} to {high:+.1f})")]
 
 
 def _human(human: HumanAgreement | None) -> list[str]:
@@ -441,8 +461,8 @@ def _verdict(report: Report, s: Summary) -> list[str]:
         s = report.without_leaks
     constant = f"always answering '{_printable(s.strongest.answer)}' ({_percent(s.strongest.accuracy)})"
     text = {
-        "better": f"The model does better than {constant}, by the lower end of the interval.",
-        "worse": f"The model does worse than {constant}, by the upper end of the interval.",
+        "better": f"The model does better than {constant}, by the interval of the difference.",
+        "worse": f"The model does worse than {constant}, by the interval of the difference.",
         "undecided": f"This test cannot tell the model from {constant}.",
     }[s.verdict]
     if any(report.leaked):

@@ -159,10 +159,7 @@ def _with_known_labels(
 
 
 def _human(collection: Collection, walks: Sequence[Walk]) -> HumanAgreement | None:
-    if collection.ratings is None:
-        return None
-    rated = collection.ratings.values
-    values = {walk.sample.name: rated[walk.sample.name] for walk in walks if walk.sample.name in rated}
+    values = collection.ratings_of(walk.sample.name for walk in walks)
     return human_agreement(values) if values else None
 
 

@@ -100,6 +100,11 @@ class Collection:
     ratings: Ratings | None = None
     left_out: tuple[tuple[str, str], ...] = ()
 
+    def ratings_of(self, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """The raw answers, (R, K) a walk, of those of these walks that were rated."""
+        rated = {} if self.ratings is None else self.ratings.values
+        return {name: rated[name] for name in names if name in rated}
+
 
 def order_classes(names: Iterable[str]) -> tuple[str, ...]:
     """The classes in their one order, alphabetical, each once, stripped and in lower case."""

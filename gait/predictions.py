@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,6 +151,26 @@ class Predictions:
             subjects=tuple(row[3] or None for row in rows),
             clips=tuple(int(row[4]) for row in rows),
         )
+
+
+def pooled(parts: Sequence[Predictions]) -> Predictions:
+    """The predictions of several tests as those of one, sorted by name.
+
+    Raises
+    ------
+    ValueError
+        There is none, or their classes differ.
+    """
+    if not parts or any(part.classes != parts[0].classes for part in parts):
+        raise ValueError("expected predictions, at least one, over the same classes")
+    rows = [(part, i) for part in parts for i in range(len(part.names))]
+    rows.sort(key=lambda row: row[0].names[row[1]])
+    columns = {
+        field: tuple(getattr(part, field)[i] for part, i in rows)
+        for field in ("names", "labels", "subjects", "clips")
+    }
+    probabilities = np.array([part.probabilities[i] for part, i in rows])
+    return Predictions(classes=parts[0].classes, probabilities=probabilities, **columns)
 
 
 def write_beside(path: str | Path, data: bytes) -> None:

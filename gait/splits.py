@@ -60,6 +60,51 @@ def hold_out(labels: Sequence[str], groups: Sequence[str], fraction: float, seed
     )
 
 
+def folds_of(labels: Sequence[str], groups: Sequence[str], count: int | None, seed: int) -> np.ndarray:
+    """Deal whole groups into folds, classes in proportion as far as groups allow.
+
+    Parameters
+    ----------
+    labels, groups : sequences of length N
+        Class and group of each walk.
+    count : int or None
+        Number of folds, at least 2; None makes each group a fold of its own (leave one group out).
+    seed : int
+        Shuffles the groups before they are dealt.
+
+    Returns
+    -------
+    (N,) int
+        Fold of each walk, from 0. Groups that are left out one by one stand in alphabetical order.
+
+    Raises
+    ------
+    GaitmoodError
+        There are fewer groups than folds, or a fold would take every walk of a class with it.
+    """
+    names = sorted(set(groups))
+    wanted = len(names) if count is None else count
+    if len(names) < max(wanted, 2):
+        raise GaitmoodError(
+            f"{max(wanted, 2)} folds need as many subjects (videos where subjects are unknown); found {len(names)}."
+        )
+    if count is None:
+        fold = np.array([names.index(group) for group in groups])
+    else:
+        aside = _folds(labels, np.asarray(groups, dtype=object), count, seed)
+        fold = np.argmax(aside, axis=0) if len(aside) == count else np.array([])
+    classes = np.asarray(labels, dtype=object)
+    lonely = sorted(
+        {c for c in set(labels) if len(set(fold[classes == c])) < 2} if len(fold) else set(labels)
+    )
+    if lonely:
+        raise GaitmoodError(
+            f"a fold takes all walks of {', '.join(map(str, lonely))} with it, so that nothing of it is left to "
+            "train on. Add walks of another person, or choose another number of folds."
+        )
+    return fold
+
+
 def _candidates(
     labels: Sequence[str], groups: Sequence[str], fraction: float, seed: int
 ) -> Iterator[np.ndarray]:

@@ -11,6 +11,7 @@ import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -22,7 +23,7 @@ from training.balance import cut, oversampled, shown_walks
 from training.classical import fit_classical, grouped_folds
 from training.options import TrainOptions
 
-NAMES = [name for name in MODELS if MODELS[name].kind == "features"]
+NAMES = [name for name in MODELS if MODELS[name].kind == "features" and name != "best_classical"]
 every_model = pytest.mark.parametrize("name", NAMES)
 
 
@@ -217,6 +218,33 @@ def test_one_subject_only_cannot_calibrate_and_says_what_to_do():
     walks, labels, _ = world(people=3)
     with pytest.raises(GaitmoodError, match=r"svm needs walks of two subjects.*random_forest"):
         fit("svm", walks, labels, ["p"] * len(walks))
+
+
+def test_the_best_model_inside_the_training_subjects_is_chosen(few_trees, capsys, monkeypatch):
+    """A constant answer against one that learns: the better inner score wins."""
+    walks, labels, groups = world(people=6)
+    constant = classical.Classical(DummyClassifier, {}, {"strategy": ["prior", "most_frequent"]})
+    monkeypatch.setattr(classical, "random_forest", constant)
+    monkeypatch.setattr(
+        classical, "best_classical", classical.Choice(("random_forest", "logistic_regression"))
+    )
+    model = fit("best_classical", walks, labels, groups)
+    assert isinstance(model.pipeline.named_steps["model"], classical.LogisticRegression)
+    assert (
+        "Model and settings chosen inside the training subjects: logistic_regression"
+        in capsys.readouterr().out
+    )
+    alone = fit("logistic_regression", walks, labels, groups)
+    x = np.stack(walks)
+    np.testing.assert_array_equal(model.predict_on_batch(x)["emotion"], alone.predict_on_batch(x)["emotion"])
+
+
+def test_the_choice_without_folds_leaves_out_what_needs_them(few_trees, monkeypatch, capsys):
+    walks, labels, _ = world(people=3)
+    monkeypatch.setattr(classical, "best_classical", classical.Choice(("svm", "random_forest")))
+    model = fit("best_classical", walks, labels, ["p"] * len(walks))
+    assert isinstance(model.pipeline.named_steps["model"], classical.RandomForestClassifier)
+    assert "The middle ones of random_forest are taken" in capsys.readouterr().out
 
 
 # --- Balance -----------------------------------------------------------------------------------------------

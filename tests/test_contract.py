@@ -11,7 +11,7 @@ import pytest
 from gait import bundle as bundles
 from gait.errors import GaitmoodError
 from gait.models import MODELS, architecture, build_model
-from gait.models.classical import ClassicalModel
+from gait.models.classical import Choice, ClassicalModel
 from gait.predict import BATCH, predict_clips
 from gait.preprocess import KINDS, ClipPreprocess, FeaturePreprocess, JointPreprocess
 
@@ -29,6 +29,7 @@ SHAPES = {
     "svm": FEATURES,
     "logistic_regression": FEATURES,
     "mlp": FEATURES,
+    "best_classical": FEATURES,
 }
 NETWORKS = [name for name in MODELS if MODELS[name].kind != "features"]
 
@@ -47,7 +48,9 @@ def make(name, seed=0):
         keras.utils.set_random_seed(seed)
         model = build_model(name, SHAPES[name].input_shape, len(CLASSES))
     else:
-        pipeline = architecture(name).build(seed)
+        parts = architecture(name)
+        parts = architecture(parts.candidates[0]) if isinstance(parts, Choice) else parts
+        pipeline = parts.build(seed)
         model = ClassicalModel(pipeline.fit(clips(name, 30, seed=9), np.arange(30) % len(CLASSES)))
     record = bundles.Record(architecture=name, classes=CLASSES, preprocess=SHAPES[name])
     return bundles.Bundle(None, model, record)

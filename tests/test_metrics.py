@@ -265,3 +265,45 @@ def test_agreement_on_the_real_ratings():
     assert (human.videos, human.panel_videos) == (61, 53)
     assert human.one_rater == pytest.approx(0.586, abs=0.001)
     assert human.panels == pytest.approx(0.675, abs=0.01)
+
+
+# --- Two answers to the same walks -------------------------------------------------------------------------
+
+
+def test_the_paired_interval_by_hand_for_two_groups():
+    """Two people, one walk each: the resamples are AA, AB, BA and BB, so the mean takes three values."""
+    labels, first, second = np.array([0, 0]), np.array([0, 0]), np.array([1, 0])
+    found, low, high = metrics.paired_difference(labels, first, second, ["A", "B"])
+    assert (found, low, high) == (0.5, 0.0, 1.0)
+
+
+def test_answers_that_are_right_together_differ_by_nothing_for_sure():
+    """Each alone has a wide interval; on the same walks there is no difference at all."""
+    labels = np.arange(40) % 2
+    answers = np.where(np.arange(40) < 20, labels, 1 - labels)
+    people = np.arange(40) // 4
+    assert metrics.paired_difference(labels, answers, answers, people) == (0.0, 0.0, 0.0)
+    low, high = metrics.interval(labels, answers, people)
+    assert high - low > 0.3
+
+
+def test_the_paired_interval_covers_a_known_difference():
+    """Of 200 simulated tests with 20 people, about 95 % hold the true difference of 0.2 in their interval."""
+    rng = np.random.default_rng(0)
+    held = 0
+    for seed in range(200):
+        labels = np.zeros(60, int)
+        first, second = (rng.random(60) > share for share in (0.7, 0.5))
+        _, low, high = metrics.paired_difference(
+            labels, first.astype(int), second.astype(int), np.arange(60) // 3, resamples=300, seed=seed
+        )
+        held += low <= 0.2 <= high
+    assert 0.88 <= held / 200 <= 0.99
+
+
+def test_one_person_gives_no_paired_interval():
+    found, low, high = metrics.paired_difference(
+        np.array([0, 1]), np.array([0, 1]), np.array([0, 0]), ["A", "A"]
+    )
+    assert found == 0.5
+    assert np.isnan([low, high]).all()

@@ -214,6 +214,7 @@ balanced accuracy: 75.0 %
 macro F-score: 55.6 %
 always answering 'neutral' (most frequent in training): 50.0 %
 chance (guessing among 3 classes): 33.3 %
+accuracy less that of always answering 'neutral': +25.0 points (95 % interval +0.0 to +75.0)
 one rater agrees with the others: 55.9 %; two panels of five: 68.0 %
 
 This test cannot tell the model from always answering 'neutral' (50.0 %). With as few as 4 videos, subjects

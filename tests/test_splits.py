@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gait.errors import GaitmoodError
-from gait.splits import groups_of, hold_out
+from gait.splits import folds_of, groups_of, hold_out
 
 
 @st.composite
@@ -124,3 +124,35 @@ def test_one_person_cannot_be_divided(groups):
 def test_classes_of_one_person_are_named():
     with pytest.raises(GaitmoodError, match=r"one subject only: angry, sad\."):
         hold_out(["sad", "sad", "angry", "angry"], ["1", "1", "2", "2"], 0.5, 0)
+
+
+@given(collections(), st.integers(2, 4), st.integers(0, 1000))
+@settings(deadline=None, max_examples=50)
+def test_folds_are_whole_groups_and_leave_every_class_something(collection, count, seed):
+    labels, groups = collection
+    try:
+        fold = folds_of(labels, groups, count, seed)
+    except GaitmoodError:
+        return
+    np.testing.assert_array_equal(fold, folds_of(labels, groups, count, seed))
+    assert set(fold) <= set(range(count))
+    for group in set(groups):
+        assert len({f for f, g in zip(fold, groups, strict=True) if g == group}) == 1
+    for out in set(fold):
+        assert {y for f, y in zip(fold, labels, strict=True) if f != out} == set(labels)
+
+
+def test_leaving_one_subject_out_makes_each_a_fold_of_its_own():
+    groups = ["b", "a", "c", "a", "b", "c"]
+    assert folds_of(list("xyxyxy"), groups, None, 0).tolist() == [1, 0, 2, 0, 1, 2]
+    assert folds_of(list("xyxyxy"), groups, None, 7).tolist() == [1, 0, 2, 0, 1, 2]
+
+
+def test_a_class_of_one_person_cannot_be_left_out():
+    with pytest.raises(GaitmoodError, match=r"takes all walks of z with it"):
+        folds_of(list("xyzxy"), ["a", "a", "a", "b", "b"], None, 0)
+
+
+def test_more_folds_than_people_are_refused_with_both_numbers():
+    with pytest.raises(GaitmoodError, match=r"5 folds need as many subjects.*found 2"):
+        folds_of(list("xyxy"), ["a", "a", "b", "b"], 5, 0)

@@ -115,8 +115,10 @@ class Bar(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         logs = logs or {}
-        shown = [f"{n.replace('val_', 'validation ')} {logs[n]:.3f}" for n in _SHOWN if n in logs]
+        # Keras calls it accuracy where there is one output, emotion_accuracy where there are more.
+        words = {n: n.replace("val_", "validation ").replace("emotion_", "") for n in _SHOWN}
+        shown = [f"{word} {logs[n]:.3f}" for n, word in words.items() if n in logs]
         self._bar.note(f"epoch {epoch + 1}/{self._epochs}: " + ", ".join(shown))
 
 
-_SHOWN = ("loss", "val_loss", "val_accuracy")
+_SHOWN = ("loss", "val_loss", "val_accuracy", "val_emotion_accuracy")

@@ -1,4 +1,4 @@
-"""Fitting a classical model: settings chosen inside the training subjects, classes evened out by weight."""
+"""Fitting a classical model: chosen inside the training subjects, classes evened out by weight."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from gait.console import say
 from gait.errors import GaitmoodError
 from gait.models import architecture
-from gait.models.classical import Classical, ClassicalModel, Folds
+from gait.models.classical import Choice, Classical, ClassicalModel, Folds
 from gait.preprocess.features import FeaturePreprocess
 from gait.preprocess.walks import Walk
 from gait.workers import usable_cores
@@ -28,7 +28,7 @@ def fit_classical(
     labels: np.ndarray,
     groups: Sequence[str],
 ) -> ClassicalModel:
-    """Choose a model's settings by grouped inner cross-validation on balanced accuracy, and fit it to all walks.
+    """Choose settings by grouped inner cross-validation on balanced accuracy, and fit the model to all walks.
 
     Parameters
     ----------
@@ -46,18 +46,13 @@ def fit_classical(
     from threadpoolctl import threadpool_limits
 
     X, y, groups, weights = _training_rows(options, how, walks, labels, np.asarray(groups))
-    parts: Classical = architecture(options.model)
     folds = grouped_folds(y, groups, options.seed)
-    if parts.calibrated and not folds:
-        raise GaitmoodError(
-            f"{options.model} needs walks of two subjects or more in every class, to keep some aside while it "
-            "learns how sure it may be. Add walks, or choose another --model, such as random_forest."
-        )
+    candidates = _candidates(options.model, folds)
     # Matrices are small here: threads inside each product only wait for each other.
     with threadpool_limits(1), warnings.catch_warnings():
         # Stopping at max_iter is a setting like others here, and judged by the same score.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        settings = _choose(parts, options, X, y, weights, folds)
+        parts, settings = _choose(candidates, options, X, y, weights, folds)
         pipeline = parts.build(options.seed, settings, folds).fit(X, y, model__sample_weight=weights)
     if parts.calibrated:
         pipeline.named_steps["model"].cv = None  # rows of the training, of no use any more
@@ -79,13 +74,58 @@ def grouped_folds(y: np.ndarray, groups: np.ndarray, seed: int) -> Folds:
     return []
 
 
+def _candidates(name: str, folds: Folds) -> dict[str, Classical]:
+    """What is chosen from, by name: one model, or several of which only those that can be fitted remain.
+
+    Raises
+    ------
+    GaitmoodError
+        None can be.
+    """
+    parts: Classical | Choice = architecture(name)
+    names = parts.candidates if isinstance(parts, Choice) else (name,)
+    candidates = {candidate: architecture(candidate) for candidate in names}
+    fitting = {name: part for name, part in candidates.items() if folds or not part.calibrated}
+    if not fitting:
+        raise GaitmoodError(
+            f"{name} needs walks of two subjects or more in every class, to keep some aside while it "
+            "learns how sure it may be. Add walks, or choose another --model, such as random_forest."
+        )
+    return fitting
+
+
 def _choose(
-    parts: Classical, options: TrainOptions, X: np.ndarray, y: np.ndarray, weights: np.ndarray, folds: Folds
-) -> dict[str, Any]:
-    """The settings of the grid with the best balanced accuracy over the folds."""
+    candidates: dict[str, Classical],
+    options: TrainOptions,
+    X: np.ndarray,
+    y: np.ndarray,
+    weights: np.ndarray,
+    folds: Folds,
+) -> tuple[Classical, dict[str, Any]]:
+    """The model, and the settings of its grid, with the best balanced accuracy over the folds."""
     if not folds:
-        say("Settings not chosen: some class has walks of one subject only. The middle ones are taken.")
-        return parts.middle
+        name, parts = next(iter(candidates.items()))
+        say(
+            f"Settings not chosen: some class has walks of one subject only. The middle ones of {name} are taken."
+        )
+        return parts, parts.middle
+    searches = {name: _search(parts, options, X, y, weights, folds) for name, parts in candidates.items()}
+    name = max(searches, key=lambda name: searches[name].best_score_)
+    best = searches[name]
+    settings = {key.removeprefix("model__"): value for key, value in best.best_params_.items()}
+    words = ", ".join(f"{key} {value}" for key, value in sorted(settings.items()))
+    which = f"{name} with {words}" if len(candidates) > 1 else words
+    say(
+        f"{'Model and settings' if len(candidates) > 1 else 'Settings'} chosen inside the training subjects: "
+        f"{which} (balanced accuracy there {best.best_score_:.3f}: optimistic, it chose them)"
+    )
+    return candidates[name], settings
+
+
+def _search(
+    parts: Classical, options: TrainOptions, X: np.ndarray, y: np.ndarray, weights: np.ndarray, folds: Folds
+) -> Any:
+    """Every point of the grid, scored over the folds."""
     from joblib import parallel_config
     from sklearn.model_selection import GridSearchCV
 
@@ -100,14 +140,7 @@ def _choose(
     )
     with parallel_config("threading"), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a fold without some class scores it as absent
-        search.fit(X, y, model__sample_weight=weights)
-    settings = {name.removeprefix("model__"): value for name, value in search.best_params_.items()}
-    words = ", ".join(f"{name} {value}" for name, value in sorted(settings.items()))
-    say(
-        f"Settings chosen inside the training subjects: {words} (balanced accuracy there "
-        f"{search.best_score_:.3f}: optimistic, it chose them)"
-    )
-    return settings
+        return search.fit(X, y, model__sample_weight=weights)
 
 
 def _training_rows(

@@ -14,7 +14,7 @@ from training.balance import class_weights, shown_walks
 
 
 class ClipDataset(keras.utils.PyDataset):
-    """Batches of ``(inputs, {"emotion": targets}, sample weights)``.
+    """Batches of ``(inputs, {output: targets}, sample weights)``.
 
     Every clip of every walk comes once an epoch. A walk's clips share its weight, so that long walks do not
     count for more.
@@ -28,6 +28,9 @@ class ClipDataset(keras.utils.PyDataset):
         Class index of each walk.
     soft : (N, K) float, optional
         Distributions to learn instead of the labels.
+    architecture : module, optional
+        The model's file: it may ask for variants of clips, and makes the targets of its own outputs, see
+        :mod:`gait.models`.
     batch_size : int
     balance : {"weights", "oversample", "cut", "none"}
         Even out the classes, see :mod:`training.balance`.
@@ -45,6 +48,7 @@ class ClipDataset(keras.utils.PyDataset):
         labels: np.ndarray,
         *,
         soft: np.ndarray | None = None,
+        architecture: Any = None,
         batch_size: int = 8,
         balance: str = "none",
         augment: bool = False,
@@ -54,12 +58,19 @@ class ClipDataset(keras.utils.PyDataset):
         super().__init__()
         self._how, self._walks, self._batch_size = how, walks, batch_size
         self._labels = np.asarray(labels)
-        self._targets = self._labels if soft is None else soft
+        self._known = {"emotion": self._labels if soft is None else np.asarray(soft)}
+        self._copies = getattr(architecture, "COPIES", 1)
+        self._architecture = architecture
         self._augment, self._shuffle, self._seed = augment, shuffle, seed
         starts = [how.starts(walk) for walk in walks]
         # Chosen once: Keras counts on the same number of batches in every epoch, and walks differ in length.
         shown = shown_walks(self._labels, balance, seed)
-        self._clips = [(int(walk), int(start)) for walk in shown for start in starts[walk]]
+        self._clips = [
+            (int(walk), int(start), copy)
+            for walk in shown
+            for start in starts[walk]
+            for copy in range(self._copies)
+        ]
         self._weights = self._walk_weights(np.array([len(s) for s in starts]), balance)
         self.set_epoch(0)
 
@@ -69,7 +80,7 @@ class ClipDataset(keras.utils.PyDataset):
         if balance == "weights":
             weights = class_weights(self._labels, self._labels.max() + 1)[self._labels]
         weights /= counts
-        return weights / weights[[walk for walk, _ in self._clips]].mean()
+        return weights / weights[[walk for walk, *_ in self._clips]].mean()
 
     def set_epoch(self, epoch: int) -> None:
         """Fix the order and the variations of an epoch; called at its beginning."""
@@ -84,12 +95,19 @@ class ClipDataset(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
         first = index * self._batch_size
         batch = range(first, min(first + self._batch_size, len(self._items)))
-        owners = [self._items[position][0] for position in batch]
-        clips = np.stack([self._clip(position) for position in batch])
-        return self._how.to_input(clips), {"emotion": self._targets[owners]}, self._weights[owners]
+        owners, _, copies = (
+            np.array(column) for column in zip(*self._items[batch.start : batch.stop], strict=True)
+        )
+        inputs = self._how.to_input(np.stack([self._clip(position) for position in batch]))
+        targets = {name: values[owners] for name, values in self._known.items()}
+        if self._copies > 1:
+            inputs = self._architecture.copy(inputs, copies)
+        if hasattr(self._architecture, "targets"):
+            targets |= self._architecture.targets(inputs, {**targets, "copy": copies})
+        return inputs, targets, self._weights[owners]
 
     def _clip(self, position: int) -> np.ndarray:
-        owner, start = self._items[position]
+        owner, start, _ = self._items[position]
         walk = self._walks[owner]
         if not self._augment:
             return self._how.read(walk, start)

@@ -45,6 +45,11 @@ class TrainOptions:
     validation: float | None = None
     """Share of the remaining walks to validate on: whole subjects. By default 0.2 for networks, whose epoch they
     choose, and 0 for classical models, which need none. 0: train on all, networks for all epochs."""
+    cross_validate: str | None = None
+    """Instead of saving a model, predict every walk by a model that never saw its walker: loso (leave one subject
+    out) or a number of folds."""
+    repeats: int = 1
+    """Times that cross-validation deals the walks anew, with other folds and seeds."""
     epochs: int = 40
     """Passes over the training walks, at most."""
     patience: int = 10
@@ -100,15 +105,35 @@ class TrainOptions:
             "batch_size",
             "learning_rate",
             "jobs",
+            "repeats",
         ):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise GaitmoodError(
                     f"--{name.replace('_', '-')}: a number above 0 was expected, found {value}."
                 )
+        self._check_cross_validation()
         if self.seed < 0:
             raise GaitmoodError(f"--seed: a number that is not negative was expected, found {self.seed}.")
         if self.name is not None and (self.name != Path(self.name).name or self.name.startswith(".")):
             raise GaitmoodError(
                 f"--name: a plain name was expected, found '{self.name}'. --saved-models chooses the folder."
             )
+
+    @property
+    def fold_count(self) -> int | None:
+        """Folds of cross-validation; None leaves one subject out each time."""
+        return None if self.cross_validate in (None, "loso") else int(self.cross_validate)
+
+    def _check_cross_validation(self) -> None:
+        given = self.cross_validate
+        if given is None:
+            if self.repeats > 1:
+                raise GaitmoodError("--repeats is for cross-validation: add --cross-validate 5.")
+            return
+        if given != "loso" and not (given.isdecimal() and int(given) >= 2):
+            raise GaitmoodError(
+                f"--cross-validate: loso or a number of folds from 2 on was expected, found '{given}'."
+            )
+        if self.hold_out:
+            raise GaitmoodError("--hold-out is of no use with --cross-validate: every walk is held out once.")

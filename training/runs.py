@@ -16,19 +16,20 @@ from gait.predictions import write_beside
 OPTIONS, WALKS, STATE, RESULT = "options.json", "walks.json", "checkpoint/state.json", "result.json"
 
 
-def unfinished_run(runs: Path) -> Path:
-    """The newest run folder that began to train and holds no result.
+def unfinished_run(runs: Path, begun: str = STATE) -> Path:
+    """The newest run folder that holds the file ``begun`` and no result.
 
     Raises
     ------
     GaitmoodError
         There is none.
     """
-    found = [state.parent.parent for state in runs.glob(f"*/{STATE}")]
+    depth = len(Path(begun).parts)
+    found = [file.parents[depth - 1] for file in runs.glob(f"*/{begun}")]
     found = [folder for folder in found if not (folder / RESULT).exists()]
     if not found:
         raise GaitmoodError(f"--resume: no interrupted run in {runs}/. Start one with: python train.py")
-    return max(found, key=lambda folder: ((folder / STATE).stat().st_mtime, folder.name))
+    return max(found, key=lambda folder: ((folder / begun).stat().st_mtime, folder.name))
 
 
 def write_history(folder: Path, history: Mapping[str, Sequence[float]]) -> None:
@@ -46,12 +47,13 @@ def draw_curves(path: Path, history: Mapping[str, Sequence[float]], best_epoch: 
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    accuracy = "accuracy" if "accuracy" in history else "emotion_accuracy"  # of one output, or of several
+    for axes, metric in zip(figure.subplots(1, 2), ("loss", accuracy), strict=True):
         for name, side in ((metric, "training"), (f"val_{metric}", "validation")):
             if name in history:
                 axes.plot(range(1, len(history[name]) + 1), history[name], label=side)
         axes.axvline(best_epoch, color="0.6", linestyle=":", label="chosen epoch")
-        axes.set(xlabel="epoch", ylabel=metric)
+        axes.set(xlabel="epoch", ylabel=metric.removeprefix("emotion_"))
         axes.legend()
     figure.savefig(path, dpi=120)
 
@@ -75,7 +77,7 @@ def interruptible(folder: Path) -> Iterator[None]:
     InterruptedRunError, DiskFullError
     """
     begun = folder / "checkpoint" / "state.json"
-    again = "--resume" if folder.parent == Path("runs") else f"--resume --runs {folder.parent}"
+    again = how_to_resume(folder)
     try:
         yield
     except KeyboardInterrupt:
@@ -94,6 +96,11 @@ def interruptible(folder: Path) -> Iterator[None]:
         ) from error
     finally:
         remove_leftovers(folder / "checkpoint")
+
+
+def how_to_resume(folder: Path) -> str:
+    """The flags that go on with a run."""
+    return "--resume" if folder.parent == Path("runs") else f"--resume --runs {folder.parent}"
 
 
 def remove_leftovers(folder: Path) -> None:

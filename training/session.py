@@ -16,7 +16,7 @@ from gait.backend import start_keras
 from gait.cache import Cache
 from gait.console import say
 from gait.errors import GaitmoodError
-from gait.models import find_entry
+from gait.models import architecture, find_entry
 from gait.options import plain, read_options, write_options
 from gait.predict import predict_walks
 from gait.predictions import Predictions
@@ -55,8 +55,7 @@ def train(options: TrainOptions) -> Result:
         folder = runs.unfinished_run(options.runs)
         options = replace(read_options(TrainOptions, folder / runs.OPTIONS), resume=True)
         say(f"Resuming {folder} with its options.")
-    if find_entry(options.model).kind == "features" and options.soft_labels:
-        raise GaitmoodError(f"--soft-labels is for networks; {options.model} learns the perceived label.")
+    check_model(options)
     cache, started = Cache(options.cache), time.time()
     walks = gather(options, cache)
     cache.prune(started)
@@ -73,22 +72,41 @@ def train(options: TrainOptions) -> Result:
         return _fit_and_save(options, walks, folder)
 
 
+def check_model(options: TrainOptions) -> None:
+    """Refuse what the model cannot do, before anything is prepared for it.
+
+    Raises
+    ------
+    GaitmoodError
+        The model is unknown, or learns no soft labels.
+    """
+    if find_entry(options.model).kind == "features" and options.soft_labels:
+        raise GaitmoodError(f"--soft-labels is for networks; {options.model} learns the perceived label.")
+
+
 def _sides(walks: TrainingWalks) -> list[list[str]]:
     """What the run was started with: content, label and side of every walk."""
     parts = zip(bundles.SPLITS, (walks.train, walks.validation, walks.held_out), strict=True)
     return [[walk.content, walk.sample.label, side] for side, part in parts for walk in part]
 
 
-def _fit_and_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Result:
+def fit_bundle(
+    options: TrainOptions, walks: TrainingWalks, folder: Path
+) -> tuple[bundles.Bundle, int | None]:
+    """Fit the model that the options name to the walks; the bundle, not saved yet, and the chosen epoch."""
     fit = _fit_classical if walks.preprocess.kind == "features" else _fit_network
     model, history, best_epoch = fit(options, walks, folder)
-    record = _record(options, walks, history)
-    validation = None
+    return bundles.Bundle(folder, model, _record(options, walks, history)), best_epoch
+
+
+def _fit_and_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Result:
+    bundle, best_epoch = fit_bundle(options, walks, folder)
+    record, validation = bundle.record, None
     if walks.validation:
-        validation = predict_walks(bundles.Bundle(folder, model, record), walks.validation)
+        validation = predict_walks(bundle, walks.validation)
         record = replace(record, validation=_summary(validation, best_epoch))
     path = bundles.free_name(options.saved_models, options.name or options.model, options.overwrite)
-    bundles.save(path, model, record)
+    bundles.save(path, bundle.model, record)
     write_json(folder / runs.RESULT, {"model": str(path), "best_epoch": best_epoch})
     return Result(path, folder, validation, record, walks.left_out)
 
@@ -140,7 +158,8 @@ def _datasets(options: TrainOptions, walks: TrainingWalks, soft: bool) -> tuple[
     def dataset(part: Sequence[Walk], **how: Any) -> ClipDataset:
         labels = np.array([walks.classes.index(walk.sample.label) for walk in part])
         targets = np.array([walk.sample.soft for walk in part]) if soft else None
-        return ClipDataset(walks.preprocess, part, labels, soft=targets, batch_size=options.batch_size, **how)
+        how.update(soft=targets, architecture=architecture(options.model), batch_size=options.batch_size)
+        return ClipDataset(walks.preprocess, part, labels, **how)
 
     train = dataset(
         walks.train, balance=options.balance, augment=options.augment, shuffle=True, seed=options.seed

@@ -38,8 +38,30 @@ class TrainingWalks:
     left_out: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class GatheredWalks:
+    """The walks that a folder has, prepared and not yet divided; ``collection`` is all that was found."""
+
+    walks: tuple[Walk, ...]
+    collection: Collection
+    preprocess: Any
+    left_out: tuple[tuple[str, str], ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In order."""
+        return self.collection.classes
+
+
 def gather(options: TrainOptions, cache: Cache) -> TrainingWalks:
-    """Find, check, prepare and split the walks, and say what was found.
+    """Find, check, prepare and split the walks, and say what was found; see :func:`gather_walks`."""
+    found = gather_walks(options, cache)
+    train, validation, held_out = split(found.walks, options)
+    return TrainingWalks(train, validation, held_out, found.classes, found.preprocess, found.left_out)
+
+
+def gather_walks(options: TrainOptions, cache: Cache) -> GatheredWalks:
+    """Find, check and prepare the walks, and say what was found.
 
     Raises
     ------
@@ -58,8 +80,7 @@ def gather(options: TrainOptions, cache: Cache) -> TrainingWalks:
     for line in (*prepared.notes, *(f"left out: {n}: {reason}" for n, reason in left_out), *copies):
         say(f"  {line}")
     _check_enough([walk.sample for walk in walks], collection.classes, options.videos)
-    train, validation, held_out = split(walks, options)
-    return TrainingWalks(train, validation, held_out, collection.classes, how, left_out)
+    return GatheredWalks(tuple(walks), collection, how, left_out)
 
 
 def _find(options: TrainOptions) -> Collection:

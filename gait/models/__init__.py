@@ -5,10 +5,18 @@ A model file holds
 - ``LEARNING_RATE``: Adam's default step size for it,
 - ``build(shape, classes)``: a functional Keras model with named outputs, always ``emotion`` (N, K)
   probabilities in float32, uncompiled,
-- ``losses(soft)``: a loss for each output.
+- ``losses(soft)``: a loss for each output that is trained; what is computed from others needs none,
+- where it has more outputs than ``emotion``, ``targets(inputs, known)``: what each of them is to learn from a
+  batch. ``known`` holds what is known of each clip's walk: ``emotion``, (N,) class indices or (N, K)
+  distributions. Every output but those in ``known`` must get an array, also where it has no loss: Keras wants
+  targets of the outputs' names. NaN stands for "not known", for a loss that leaves it out
+  (:mod:`gait.models.losses`),
+- where it is trained on several variants of a clip, ``COPIES``, their number, and ``copy(inputs, which)``, which
+  makes variant ``which[i]`` of clip i; ``targets`` finds the numbers as ``known["copy"]``. Every clip comes
+  ``COPIES`` times an epoch.
 
-A classical model is a :class:`gait.models.classical.Classical` instead. A new model costs one such file and one
-line here.
+A classical model is a :class:`gait.models.classical.Classical` instead, or a choice of them. A new model costs
+one such file and one line here.
 """
 
 from __future__ import annotations
@@ -35,6 +43,7 @@ MODELS = {
     "svm": Entry("features", "gait.models.classical:svm"),
     "logistic_regression": Entry("features", "gait.models.classical:logistic_regression"),
     "mlp": Entry("features", "gait.models.classical:mlp"),
+    "best_classical": Entry("features", "gait.models.classical:best_classical"),
 }
 
 

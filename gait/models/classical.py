@@ -105,6 +105,16 @@ mlp = Classical(
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Classical models, by name, of which training takes the one that does best inside the training subjects."""
+
+    candidates: tuple[str, ...]
+
+
+best_classical = Choice(("random_forest", "extra_trees", "svm", "logistic_regression", "mlp"))
+
+
+@dataclass(frozen=True)
 class ClassicalModel:
     """A trained pipeline that answers as a Keras model does."""
 
@@ -113,6 +123,11 @@ class ClassicalModel:
     def predict_on_batch(self, features: np.ndarray) -> dict[str, np.ndarray]:
         """Features (N, F) to ``{"emotion": (N, K) float32}``; class i of the training targets is column i."""
         return {"emotion": self.pipeline.predict_proba(features).astype(np.float32)}
+
+    def describe(self) -> str:
+        """What kind of model it is, by scikit-learn's name."""
+        last = self.pipeline.named_steps["model"]
+        return type(last.estimator if isinstance(last, CalibratedClassifierCV) else last).__name__
 
     def count_params(self) -> int:
         """Numbers that were fitted: tree nodes, support vectors' coefficients, or weights."""
