@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gait.cache import Cache
 from gait.errors import GaitmoodError
@@ -109,3 +112,15 @@ def test_damaged_files_are_refused(tmp_path, content):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(GaitmoodError, match=r"none\.npz"):
         load_npz(tmp_path / "none.npz")
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_file_damaged_anywhere_is_read_or_refused_never_worse(tmp_path, data):
+    save_npz(make_sequence(), tmp_path / "whole.npz")
+    content = bytearray((tmp_path / "whole.npz").read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    (tmp_path / "hurt.npz").write_bytes(content[: data.draw(st.integers(1, len(content)))])
+    with contextlib.suppress(GaitmoodError):
+        load_npz(tmp_path / "hurt.npz")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,21 @@ _ARRAYS = {
     "observed": np.bool_,
     "mended": np.bool_,
 }
+# What zipfile, zlib, NumPy and JSON raise over bytes that are not theirs: NotImplementedError and RuntimeError
+# stand for a compression and an encryption that nobody asked for.
+_DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    AttributeError,
+    TypeError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
 _FACTS = ("frame_size", "layout", "root_unit", "root_source", "unique", "notes")
 
 
@@ -64,7 +81,7 @@ def load_npz(path: Path | str) -> PoseSequence:
             arrays = {name: file[name] for name in file.files}
         facts = json.loads(str(arrays.pop("facts")))
         found = facts.pop("gaitmood_pose")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+    except _DAMAGED as error:
         raise GaitmoodError(
             f"{path}: a keypoint file of this project (.npz) was expected ({type(error).__name__}: {error})."
         ) from error
