@@ -44,7 +44,7 @@ def _cross_validate(options: TrainOptions) -> int:
     """Every walk predicted once by a model that never saw its walker -> one report over all of them."""
     from evaluation.repeats import score_repeats
     from evaluation.report import make_report, write_report
-    from gait.metrics import human_agreement
+    from gait.agreement import human_agreement
     from training.cross_validation import chosen, cross_validate
 
     result = cross_validate(options)

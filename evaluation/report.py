@@ -14,8 +14,9 @@ import numpy as np
 
 from evaluation.figures import confusion_png
 from gait import metrics
+from gait.agreement import STABLE, HumanAgreement
 from gait.errors import GaitmoodError
-from gait.metrics import HumanAgreement, Scores
+from gait.metrics import Scores
 from gait.predictions import Predictions, write_beside
 
 SCHEMA = 1
@@ -28,6 +29,8 @@ _GAPS_AND_MARK = 17
 # Below this the cluster bootstrap covers visibly less than it claims (see `gait.metrics.interval`).
 _FEW_GROUPS = 10
 _LEAKS_LISTED = 10
+# An interval this wide deserves a sentence of its own.
+_WIDE = 0.2
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class Report:
     """A finished test, ready to be printed or written; see :func:`make_report` for the parts.
 
     ``summary`` is None where no walk is labelled; ``without_leaks`` where nothing leaked or nothing else is
-    left.
+    left; ``stable``, on the walks whose label other raters would give again, where raters are not known or nothing
+    is left.
     """
 
     title: str
@@ -86,6 +90,7 @@ class Report:
     human: HumanAgreement | None
     summary: Summary | None
     without_leaks: Summary | None
+    stable: Summary | None
 
     def text(self) -> str:
         """Return the report as plain text, the same on a terminal and off it."""
@@ -104,7 +109,8 @@ class Report:
             "leaks": [n for n, leak in zip(self.predictions.names, self.leaked, strict=True) if leak],
             "scores": _summary_to_json(self.summary, self.predictions.classes),
             "scores_without_leaks": _summary_to_json(self.without_leaks, self.predictions.classes),
-            "human": self.human and {k: _finite(v) for k, v in asdict(self.human).items()},
+            "scores_on_stable_labels": _summary_to_json(self.stable, self.predictions.classes),
+            "human": self.human and _human_to_json(self.human),
         }
 
 
@@ -157,7 +163,14 @@ def make_report(
         human=human,
         summary=_summarise(predictions, labelled, training_majority),
         without_leaks=_summarise(predictions, labelled & ~leaked, training_majority) if leaks else None,
+        stable=_summarise(predictions, labelled & ~leaked & _stable(predictions, human), training_majority),
     )
+
+
+def _stable(predictions: Predictions, human: HumanAgreement | None) -> np.ndarray:
+    """(N,) walks whose label other raters would give again."""
+    names = human.stable if human else frozenset()
+    return np.array([name in names for name in predictions.names], dtype=bool)
 
 
 def write_report(report: Report, folder: str | Path) -> tuple[Path, ...]:
@@ -302,6 +315,10 @@ def _summary_to_json(summary: Summary | None, classes: Sequence[str]) -> dict | 
     }
 
 
+def _human_to_json(human: HumanAgreement) -> dict:
+    return {k: _finite(v) if isinstance(v, float) else v for k, v in asdict(human).items()}
+
+
 def _finite(x: float) -> float | None:
     """JSON has no NaN."""
     return x if math.isfinite(x) else None
@@ -429,7 +446,7 @@ def _overall(report: Report, s: Summary) -> list[str]:
         (f"chance (guessing among {K} classes)", _percent(metrics.chance(K))),
         *_advantage(s),
     ]
-    return [f"{name}: {value}" for name, value in rows] + _human(report.human)
+    return [f"{name}: {value}" for name, value in rows] + _human(report)
 
 
 def _advantage(s: Summary) -> list[tuple[str, str]]:
@@ -441,16 +458,32 @@ def _advantage(s: Summary) -> list[tuple[str, str]]:
     return [(name, f"{found:+.1f} points (95 % interval {low:+.1f} to {high:+.1f})")]
 
 
-def _human(human: HumanAgreement | None) -> list[str]:
+def _human(report: Report) -> list[str]:
+    """How well people agree on these walks: the ceiling of what a score can mean."""
+    human = report.human
     if human is None:
         return []
     size = "five" if human.panel_size == 5 else human.panel_size
-    parts = []
-    if math.isfinite(human.one_rater):
-        parts.append(f"one rater agrees with the others: {_percent(human.one_rater)}")
-    if math.isfinite(human.panels):
-        parts.append(f"two panels of {size}: {_percent(human.panels)}")
-    return ["; ".join(parts)] if parts else []
+    figures = (
+        ("one rater agrees with the others", human.one_rater),
+        (f"two panels of {size}", human.panels),
+        (f"a panel of {size} with all others", human.panel_with_rest),
+    )
+    parts = [f"{name}: {_percent(share)}" for name, share in figures if math.isfinite(share)]
+    lines = ["; ".join(parts)] if parts else []
+    if math.isfinite(human.icc_one):
+        lines.append(
+            f"reliability of ratings (intraclass correlation): one rater {human.icc_one:.2f}, "
+            f"the mean over a walk's raters {human.icc_mean:.2f}"
+        )
+    if report.stable is not None:
+        count = f"{report.stable.walks} of {_count(len(report.predictions.names), 'walk')}"
+        lines.append(
+            f"labels that {STABLE:.0%} of resampled raters give again: {count}; accuracy on these "
+            f"{_accuracy(report.stable)}, always '{_printable(report.stable.strongest.answer)}' "
+            f"{_percent(report.stable.strongest.accuracy)}"
+        )
+    return [line for long in lines for line in textwrap.wrap(long, WIDTH)]
 
 
 def _verdict(report: Report, s: Summary) -> list[str]:
@@ -465,6 +498,9 @@ def _verdict(report: Report, s: Summary) -> list[str]:
         "worse": f"The model does worse than {constant}, by the interval of the difference.",
         "undecided": f"This test cannot tell the model from {constant}.",
     }[s.verdict]
+    low, high = s.interval
+    if high - low >= _WIDE:
+        text += f" It cannot tell an accuracy of {_percent(low)} from one of {_percent(high)} either."
     if any(report.leaked):
         text = f"Without the walks that were in training: {text}"
     if 1 < s.groups < _FEW_GROUPS:

@@ -10,13 +10,13 @@ from pathlib import Path
 from evaluation.options import TestOptions
 from evaluation.report import Report, make_report, write_report
 from gait import bundle as bundles
+from gait.agreement import HumanAgreement, human_agreement
 from gait.cache import Cache
 from gait.console import say
 from gait.errors import BundleError, GaitmoodError, NothingUsableError
 from gait.formats import KEYPOINT_EXTENSIONS, KeypointOptions
 from gait.label_names import class_name
 from gait.labels import Collection, Sample, find_samples
-from gait.metrics import HumanAgreement, human_agreement
 from gait.options import write_options
 from gait.predict import predict_walks
 from gait.preprocess import Walk

@@ -1,11 +1,11 @@
-"""Scores, their intervals, and how well people agree: pure functions over arrays.
+"""Scores and their intervals: pure functions over arrays.
 
 Classes are integers ``0 .. K-1``, in the model's order; a walk is one row. Nothing here knows of files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,21 +39,6 @@ class Scores:
     macro: Averages
     weighted: Averages
     confusion: np.ndarray
-
-
-@dataclass(frozen=True)
-class HumanAgreement:
-    """How well people agree on the walks of a test.
-
-    ``one_rater`` and ``panels`` are in [0, 1], or NaN where too few people rated; ``videos`` and
-    ``panel_videos`` say how many videos each of the two rests on.
-    """
-
-    one_rater: float
-    panels: float
-    panel_size: int
-    videos: int
-    panel_videos: int
 
 
 def scores(labels: np.ndarray, answers: np.ndarray, K: int) -> Scores:
@@ -274,87 +259,3 @@ def _exact_interval(all_right: bool, trials: int, level: float) -> tuple[float, 
     """Clopper-Pearson interval of 0 or ``trials`` successes: there its beta quantiles are plain powers."""
     tail = ((1 - level) / 2) ** (1 / trials)
     return (tail, 1.0) if all_right else (0.0, 1.0 - tail)
-
-
-def human_agreement(values: Mapping[str, np.ndarray], panel_size: int = 5, seed: int = 0) -> HumanAgreement:
-    """Return both agreement figures of ratings (as in :func:`one_rater_agreement`) and what they rest on."""
-    raters = [len(_complete(ratings)) for ratings in values.values()]
-    return HumanAgreement(
-        one_rater=one_rater_agreement(values),
-        panels=panel_agreement(values, panel_size, seed=seed),
-        panel_size=panel_size,
-        videos=sum(r >= 2 for r in raters),
-        panel_videos=sum(r >= 2 * panel_size for r in raters),
-    )
-
-
-def one_rater_agreement(values: Mapping[str, np.ndarray]) -> float:
-    """Return how often a single rater agrees with the others.
-
-    A rater's own highest rating is held against the highest mean rating of the *other* raters of that video,
-    averaged over all (rater, video) pairs. Where a rater rates k classes equally highest, hitting one of them
-    counts 1/k; where the mean of the others ties, the first class in order stands.
-
-    Parameters
-    ----------
-    values : mapping of str to (R, K) float
-        The ratings of each video, one rater a row, one class a column, the columns in class order. Rows with
-        a missing value (NaN) are left out, and so are videos with fewer than two raters.
-
-    Returns
-    -------
-    float
-        In [0, 1]; NaN where no video has two raters.
-    """
-    credit = [_leave_one_out_credit(r) for r in map(_complete, values.values()) if len(r) >= 2]
-    return float(np.mean(np.concatenate(credit))) if credit else float("nan")
-
-
-def _leave_one_out_credit(ratings: np.ndarray) -> np.ndarray:
-    """Credit (R,) of each rater of one video against the sum, which ranks as the mean does, of the others."""
-    of_others = (ratings.sum(axis=0) - ratings).argmax(axis=1)
-    own = ratings == ratings.max(axis=1, keepdims=True)
-    return own[np.arange(len(ratings)), of_others] / own.sum(axis=1)
-
-
-def panel_agreement(
-    values: Mapping[str, np.ndarray], size: int = 5, draws: int = 1000, seed: int = 0
-) -> float:
-    """Return how often two disjoint panels of ``size`` raters give a video the same label.
-
-    A panel's label is the highest mean rating of its members, the first class in order where means tie: the
-    rule by which a rated walk is labelled. Each video's raters are drawn ``draws`` times; every video counts
-    the same.
-
-    Parameters
-    ----------
-    values : mapping of str to (R, K) float
-        As for :func:`one_rater_agreement`; videos with fewer than ``2 * size`` complete raters are left out.
-
-    Returns
-    -------
-    float
-        In [0, 1]; NaN where no video has raters enough. The order of the videos does not matter.
-    """
-    rng = np.random.default_rng(seed)
-    agreements = []
-    for name in sorted(values):
-        ratings = _complete(values[name])
-        if len(ratings) < 2 * size:
-            continue
-        order = rng.permuted(np.tile(np.arange(len(ratings)), (draws, 1)), axis=1)
-        first, second = (ratings[order[:, s]].sum(axis=1).argmax(axis=1) for s in _halves(size))
-        agreements.append(np.mean(first == second))
-    return float(np.mean(agreements)) if agreements else float("nan")
-
-
-def _halves(size: int) -> tuple[slice, slice]:
-    return slice(0, size), slice(size, 2 * size)
-
-
-def _complete(ratings: np.ndarray) -> np.ndarray:
-    """Return the rows (raters) of an (R, K) array that hold no NaN."""
-    ratings = np.asarray(ratings, dtype=float)
-    if ratings.ndim != 2:
-        raise ValueError(f"expected the ratings of a video as (raters, classes), got shape {ratings.shape}")
-    return ratings[np.isfinite(ratings).all(axis=1)]

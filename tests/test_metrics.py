@@ -1,6 +1,5 @@
 """Scores against scikit-learn and by hand, intervals against theory, agreement against enumeration."""
 
-import itertools
 import math
 import warnings
 from pathlib import Path
@@ -191,80 +190,6 @@ def test_everything_right_or_wrong_gives_the_exact_interval_of_as_many_trials_as
 
     exact = stats.binomtest(6 if right else 0, 6).proportion_ci(0.95, method="exact")
     assert found == pytest.approx((exact.low, exact.high))
-
-
-# --- People ------------------------------------------------------------------------------------------------
-
-
-def test_one_rater_against_the_others_by_hand():
-    values = {
-        # The others of each sum to (5, 7, 2), (6, 6, 2), (9, 3, 2): misses, hits (first of a tie), misses.
-        "a": np.array([[5.0, 1, 1], [4, 2, 1], [1, 5, 1]]),
-        # A rater's own tie with the others' class counts a half; the other one misses.
-        "b": np.array([[3.0, 3, 1], [1, 2, 1]]),
-        # One complete rater is left: nobody to agree with.
-        "c": np.array([[1.0, 2, 3], [np.nan, 2, 3]]),
-    }
-    assert metrics.one_rater_agreement(values) == pytest.approx((0 + 1 + 0 + 0.5 + 0) / 5)
-
-
-def test_agreement_of_panels_against_enumeration():
-    ratings = np.array([[5, 1, 1], [1, 4, 1], [2, 3, 1], [4, 1, 2], [1, 1, 3], [2, 2, 5]], float)
-
-    def label(panel):
-        return ratings[list(panel)].mean(axis=0).argmax()
-
-    pairs = [
-        (a, b)
-        for a in itertools.combinations(range(6), 2)
-        for b in itertools.combinations(set(range(6)) - set(a), 2)
-    ]
-    exact = np.mean([label(a) == label(b) for a, b in pairs])
-
-    found = metrics.panel_agreement({"a": ratings, "too few": ratings[:3]}, size=2, draws=20000)
-
-    assert found == pytest.approx(exact, abs=0.015)
-
-
-def test_panels_do_not_depend_on_the_order_of_videos_and_are_the_same_for_a_seed():
-    rng = np.random.default_rng(1)
-    values = {f"v{i}": rng.integers(1, 6, size=(7, 4)) for i in range(9)}
-    backwards = dict(reversed(values.items()))
-
-    assert metrics.panel_agreement(values, 3, seed=4) == metrics.panel_agreement(backwards, 3, seed=4)
-
-
-def test_raters_of_one_mind_agree_and_too_few_raters_say_nothing():
-    one_mind = {"a": np.tile([1.0, 5, 2], (10, 1)), "b": np.tile([4.0, 1, 2], (10, 1))}
-    assert metrics.human_agreement(one_mind) == metrics.HumanAgreement(1.0, 1.0, 5, 2, 2)
-
-    alone = metrics.human_agreement({"a": np.array([[1.0, 2, 3]])})
-    assert math.isnan(alone.one_rater)
-    assert math.isnan(alone.panels)
-    assert (alone.videos, alone.panel_videos) == (0, 0)
-
-    with pytest.raises(ValueError, match="raters, classes"):
-        metrics.one_rater_agreement({"a": np.ones(4)})
-
-
-@pytest.mark.realdata
-@pytest.mark.skipif(not EWALK.exists(), reason="needs ../shared/data/ewalk beside the checkout")
-def test_agreement_on_the_real_ratings():
-    """56 % and 68 % are stated for all 76 clips of the set; on the 61 here it comes out close to both."""
-    import pandas as pd
-
-    sheet = pd.read_excel(EWALK / "ratings.xlsx", header=None).iloc[:, 1:]
-    clip, emotion = sheet.iloc[0].str.strip(), sheet.iloc[1].str.rsplit("- ", n=1).str[-1]
-    answers = sheet.iloc[2:].astype(float)
-    values = {}
-    for name in clip.unique():
-        columns = [answers.columns[(clip == name) & (emotion == e)][0] for e in sorted(emotion.unique())]
-        values[name] = answers[columns].to_numpy()
-    human = metrics.human_agreement(values)
-
-    assert (human.videos, human.panel_videos) == (61, 53)
-    assert human.one_rater == pytest.approx(0.586, abs=0.001)
-    assert human.panels == pytest.approx(0.675, abs=0.01)
 
 
 # --- Two answers to the same walks -------------------------------------------------------------------------
