@@ -45,7 +45,7 @@ def _cross_validate(options: TrainOptions) -> int:
     from evaluation.repeats import score_repeats
     from evaluation.report import make_report, write_report
     from gait.agreement import human_agreement
-    from training.cross_validation import chosen, cross_validate
+    from training.cross_validation import chosen, cross_validate, pooled_floors
 
     result = cross_validate(options)
     first = result.repeats[0]
@@ -56,6 +56,7 @@ def _cross_validate(options: TrainOptions) -> int:
         model=f"{result.model} (a fresh one in each of {len(result.folds[0])} folds)",
         human=human_agreement(ratings) if ratings else None,
         left_out=result.left_out,
+        floors=pooled_floors(result.folds[0], first.names),
     )
     write_report(report, result.folder)
     say("\n" + report.text())

@@ -6,7 +6,7 @@ import json
 import math
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,6 +42,15 @@ class Baseline:
     reason: str
 
 
+@dataclass(frozen=True)
+class Floor:
+    """What answers that need no model score here, each in [0, 1]; see :mod:`gait.floors`."""
+
+    name: str
+    accuracy: float
+    balanced_accuracy: float
+
+
 @dataclass(frozen=True, eq=False)
 class Summary:
     """Scores of a set of labelled walks, their interval and the constant answers they are held against.
@@ -58,6 +67,7 @@ class Summary:
     resampled: str
     baselines: tuple[Baseline, ...]
     advantage: tuple[float, float, float]
+    floors: tuple[Floor, ...]
 
     @property
     def strongest(self) -> Baseline:
@@ -123,6 +133,7 @@ def make_report(
     human: HumanAgreement | None = None,
     left_out: Sequence[tuple[str, str]] = (),
     leaks: Sequence[str] = (),
+    floors: Mapping[str, Sequence[str]] | None = None,
 ) -> Report:
     """Score predictions and gather all that a report says.
 
@@ -140,6 +151,8 @@ def make_report(
         Files that could not be used.
     leaks : sequence of str
         Names, as in ``predictions.names``, of the walks that were in training.
+    floors : mapping of str to sequence of str
+        What answers that need no model say of each walk.
 
     Raises
     ------
@@ -154,6 +167,10 @@ def make_report(
         raise ValueError(f"expected leaks to be names of walks, got {sorted(unknown)}")
     leaked = np.array([name in set(leaks) for name in predictions.names], dtype=bool)
     labelled = np.array([label is not None for label in predictions.labels], dtype=bool)
+
+    def score(chosen: np.ndarray) -> Summary | None:
+        return _summarise(predictions, chosen, training_majority, floors or {})
+
     return Report(
         title=title,
         model=model,
@@ -161,9 +178,9 @@ def make_report(
         left_out=tuple((name, reason) for name, reason in left_out),
         leaked=tuple(bool(x) for x in leaked),
         human=human,
-        summary=_summarise(predictions, labelled, training_majority),
-        without_leaks=_summarise(predictions, labelled & ~leaked, training_majority) if leaks else None,
-        stable=_summarise(predictions, labelled & ~leaked & _stable(predictions, human), training_majority),
+        summary=score(labelled),
+        without_leaks=score(labelled & ~leaked) if leaks else None,
+        stable=score(labelled & ~leaked & _stable(predictions, human)),
     )
 
 
@@ -210,7 +227,12 @@ def write_report(report: Report, folder: str | Path) -> tuple[Path, ...]:
 # --- Scoring -----------------------------------------------------------------------------------------------
 
 
-def _summarise(predictions: Predictions, chosen: np.ndarray, training_majority: str | None) -> Summary | None:
+def _summarise(
+    predictions: Predictions,
+    chosen: np.ndarray,
+    training_majority: str | None,
+    floors: Mapping[str, Sequence[str]],
+) -> Summary | None:
     """Score the walks where ``chosen`` (N,) is true, or return None where there are none."""
     rows = np.flatnonzero(chosen)
     if len(rows) == 0:
@@ -229,6 +251,11 @@ def _summarise(predictions: Predictions, chosen: np.ndarray, training_majority: 
         resampled=resampled,
         baselines=baselines,
         advantage=metrics.paired_difference(labels, predicted, np.full(len(labels), strongest), groups),
+        floors=tuple(
+            Floor(name, metrics.accuracy(labels, given), metrics.balanced_accuracy(labels, given))
+            for name, answers in floors.items()
+            for given in [np.array([classes.index(answers[i]) for i in rows])]
+        ),
     )
 
 
@@ -309,6 +336,7 @@ def _summary_to_json(summary: Summary | None, classes: Sequence[str]) -> dict | 
         "per_class": per_class,
         "confusion": s.confusion.tolist(),
         "baselines": [asdict(b) for b in summary.baselines],
+        "floors": [asdict(f) for f in summary.floors],
         "chance": metrics.chance(len(classes)),
         "advantage": [_finite(x) for x in summary.advantage],
         "verdict": summary.verdict,
@@ -443,6 +471,7 @@ def _overall(report: Report, s: Summary) -> list[str]:
             (f"always answering '{_printable(b.answer)}' ({b.reason})", _percent(b.accuracy))
             for b in s.baselines
         ),
+        *((f.name, f"{_percent(f.accuracy)} (balanced {_percent(f.balanced_accuracy)})") for f in s.floors),
         (f"chance (guessing among {K} classes)", _percent(metrics.chance(K))),
         *_advantage(s),
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from evaluation.options import TestOptions
 from evaluation.report import Report, make_report, write_report
 from gait import bundle as bundles
+from gait import floors
 from gait.agreement import HumanAgreement, human_agreement
 from gait.cache import Cache
 from gait.console import say
@@ -71,6 +72,7 @@ def test(options: TestOptions) -> Tested:
         human=_human(collection, prepared.walks),
         left_out=left_out,
         leaks=_leaks(prepared.walks, record),
+        floors=_floors(record, prepared.walks),
     )
     folder = options.output or new_run(options.runs, f"test-{path.stem}")
     write_report(report, folder)
@@ -161,6 +163,13 @@ def _with_known_labels(
 def _human(collection: Collection, walks: Sequence[Walk]) -> HumanAgreement | None:
     values = collection.ratings_of(walk.sample.name for walk in walks)
     return human_agreement(values) if values else None
+
+
+def _floors(record: bundles.Record, walks: Sequence[Walk]) -> dict[str, tuple[str, ...]]:
+    """Answers that need no model; none where the bundle knows nothing of its training walks."""
+    if record.gists is None:
+        return {}
+    return dict(floors.answers(record.gists, record.training_labels, floors.gists(record.preprocess, walks)))
 
 
 def _leaks(walks: Sequence[Walk], record: bundles.Record) -> list[str]:

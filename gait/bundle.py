@@ -52,7 +52,7 @@ class KnownWalk:
 
 @dataclass(frozen=True)
 class Record:
-    """All that a bundle knows beside its weights."""
+    """All that a bundle knows beside its weights; ``gists`` are those of the walks trained on, see gait.floors."""
 
     architecture: str
     classes: tuple[str, ...]
@@ -63,11 +63,17 @@ class Record:
     versions: Mapping[str, str] = field(default_factory=dict)
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     validation: Mapping[str, Any] = field(default_factory=dict)
+    gists: np.ndarray | None = field(default=None, compare=False)
+
+    @property
+    def training_labels(self) -> list[str]:
+        """Classes of the walks that were trained on, in the order of ``gists``."""
+        return [walk.label for walk in self.walks if walk.split == "train"]
 
     @property
     def training_majority(self) -> str | None:
         """The most frequent class of the training side; the first in class order when several are."""
-        labels = [walk.label for walk in self.walks if walk.split == "train"]
+        labels = self.training_labels
         return max(self.classes, key=labels.count) if labels else None
 
 
@@ -177,7 +183,10 @@ def _write_record(file: h5py.File, record: Record) -> None:
     for name, value in values.items():
         # Variable length: attributes of fixed length may not exceed 64 kB.
         file.attrs.create(f"gaitmood_{name}", json.dumps(value), dtype=h5py.string_dtype())
-    table = file.require_group(GROUP).create_group("walks")
+    group = file.require_group(GROUP)
+    if record.gists is not None:
+        group.create_dataset("gists", data=record.gists, compression="gzip")
+    table = group.create_group("walks")
     for column in fields(KnownWalk):
         cells = [getattr(walk, column.name) or "" for walk in record.walks]
         table.create_dataset(column.name, data=np.array(cells, dtype=object), dtype=h5py.string_dtype())
@@ -223,6 +232,7 @@ def _read_record(path: Path, file: h5py.File) -> Record | None:
     columns = [file[f"{GROUP}/walks/{column.name}"].asstr()[:] for column in fields(KnownWalk)]
     walks = (KnownWalk(n, c, s or None, label, split) for n, c, s, label, split in zip(*columns, strict=True))
     value.update(
+        gists=file[f"{GROUP}/gists"][:] if "gists" in file[GROUP] else None,
         classes=tuple(value["classes"]),
         preprocess=preprocessing.restore(value["preprocess"]),
         walks=tuple(walks),

@@ -489,3 +489,15 @@ def test_a_narrow_interval_is_not_commented_on():
     labels = ["sad", "happy"] * 400
     report = report_of(labels, labels)
     assert "It cannot tell an accuracy" not in report.text()
+
+
+def test_answers_that_need_no_model_are_scored_on_the_same_walks():
+    floors = {"nearest training walk": ["sad", "sad", "sad", "happy"], "speed alone": ["happy"] * 4}
+    report = report_of(["sad", "sad", "happy", None], ["sad", "happy", "sad", "happy"], options={"floors": floors})
+    assert "nearest training walk: 66.7 % (balanced 50.0 %)" in report.text()
+    assert "speed alone: 33.3 % (balanced 50.0 %)" in report.text()
+    assert report.to_json()["scores"]["floors"][1] == {
+        "name": "speed alone",
+        "accuracy": pytest.approx(1 / 3),
+        "balanced_accuracy": 0.5,
+    }

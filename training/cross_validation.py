@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from gait import bundle as bundles
+from gait import floors
 from gait.cache import Cache
 from gait.console import say
 from gait.errors import GaitmoodError, InterruptedRunError
@@ -211,6 +212,7 @@ def run_fold(task: FoldTask) -> FoldDone:
         predicted = time.perf_counter()
     predictions.save_csv(task.folder / "predictions.csv")
     result = {
+        "floors": _floors(bundle.record, task.walks),
         "held_out": sorted({walk.sample.subject or walk.sample.name for walk in task.walks.held_out}),
         "walks": len(task.walks.held_out),
         "training_walks": len(task.walks.train),
@@ -223,6 +225,22 @@ def run_fold(task: FoldTask) -> FoldDone:
     write_json(task.folder / runs.RESULT, result)
     shutil.rmtree(task.folder / "checkpoint", ignore_errors=True)  # 10 MB a fold, of no use any more
     return FoldDone(len(task.walks.held_out))
+
+
+def _floors(record: bundles.Record, walks: TrainingWalks) -> dict[str, dict[str, str]]:
+    """What answers that need no model say of each walk that was left out, by its name."""
+    given = floors.answers(
+        record.gists, record.training_labels, floors.gists(walks.preprocess, walks.held_out)
+    )
+    names = [walk.sample.name for walk in walks.held_out]
+    return {floor: dict(zip(names, labels, strict=True)) for floor, labels in given.items()}
+
+
+def pooled_floors(folds: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """What the folds wrote of answers that need no model, in the order of ``names``."""
+    shared = set.intersection(*(set(fold["floors"]) for fold in folds))
+    of_walk = {floor: {k: v for fold in folds for k, v in fold["floors"][floor].items()} for floor in shared}
+    return {floor: tuple(of_walk[floor][name] for name in names) for floor in sorted(shared)}
 
 
 def _describe(bundle: bundles.Bundle) -> str:

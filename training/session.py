@@ -16,6 +16,7 @@ from gait.backend import start_keras
 from gait.cache import Cache
 from gait.console import say
 from gait.errors import GaitmoodError
+from gait.floors import gists
 from gait.models import architecture, find_entry
 from gait.options import plain, read_options, write_options
 from gait.predict import predict_walks
@@ -174,6 +175,7 @@ def _record(options: TrainOptions, walks: TrainingWalks, history: dict[str, list
         for walk in part
     ]
     return bundles.Record(
+        gists=gists(walks.preprocess, walks.train),
         architecture=options.model,
         classes=walks.classes,
         preprocess=walks.preprocess,
