@@ -13,6 +13,8 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from gait.calibration import Reliability
+
 _INCHES_PER_CELL = 0.85
 
 
@@ -47,14 +49,50 @@ def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str) 
     return figure
 
 
-def confusion_png(confusion: np.ndarray, classes: Sequence[str], title: str) -> bytes:
-    """Return :func:`confusion_figure` as the bytes of a PNG file."""
+def png(figure: Figure) -> bytes:
+    """Return a figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # A script that the fonts at hand lack is drawn as boxes; report.txt has the names.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        confusion_figure(confusion, classes, title).savefig(buffer, format="png", dpi=120)
+        figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()
+
+
+def calibration_figure(stated: Reliability, curve: tuple[np.ndarray, np.ndarray], chance: float) -> Figure:
+    """Draw confidence against accuracy, and accuracy against the share of walks that are answered.
+
+    Parameters
+    ----------
+    stated : Reliability
+    curve : (share, accuracy)
+        As :func:`gait.calibration.abstention_curve` gives it.
+    chance : float
+        Accuracy of guessing.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.6, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    left.plot([0, 1], [0, 1], color="0.7", linestyle=":", label="as sure as right")
+    left.scatter(
+        stated.confidence, stated.accuracy, s=20 + 8 * stated.rows, alpha=0.7, label="walks, by number"
+    )
+    left.set(
+        xlabel="stated probability of the answer", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1)
+    )
+    left.set_title(f"expected calibration error {100 * stated.error:.1f} %")
+    left.legend(loc="upper left")
+    right.step(*curve, where="post", marker=".", label="surest answers first")
+    right.axhline(chance, color="0.7", linestyle=":", label="chance")
+    right.set(
+        xlabel="share of the walks answered", ylabel="accuracy on these", xlim=(0, 1.02), ylim=(0, 1.02)
+    )
+    right.set_title("answering only when sure")
+    right.legend(loc="lower right")
+    return figure
 
 
 def _row_percentages(confusion: np.ndarray) -> np.ndarray:

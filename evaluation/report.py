@@ -12,15 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.figures import confusion_png
+from evaluation.figures import calibration_figure, confusion_figure, png
 from gait import metrics
 from gait.agreement import STABLE, HumanAgreement
+from gait.calibration import Reliability, abstention_curve, reliability
 from gait.errors import GaitmoodError
 from gait.metrics import Scores
 from gait.predictions import Predictions, write_beside
 
 SCHEMA = 1
-FILES = ("report.json", "report.txt", "predictions.csv", "confusion.png")
+FILES = ("report.json", "report.txt", "predictions.csv", "confusion.png", "calibration.png")
 WIDTH = 110
 # A longer name stands on a line of its own, so that one file does not push the whole table to the right.
 _NAME_WIDTH = 40
@@ -57,7 +58,9 @@ class Summary:
 
     ``interval`` is of the accuracy, 95 %, NaN where it cannot be given; ``resampled`` says in words what it
     resamples and ``groups`` how many of those there are. ``advantage`` is the accuracy less that of the
-    strongest constant answer, and its 95 % interval, both scored on the same resamples.
+    strongest constant answer, and its 95 % interval, both scored on the same resamples. ``stated`` holds stated
+    probabilities against what is right, ``answering`` the accuracy by the share of walks answered, the surest
+    first.
     """
 
     walks: int
@@ -68,6 +71,8 @@ class Summary:
     baselines: tuple[Baseline, ...]
     advantage: tuple[float, float, float]
     floors: tuple[Floor, ...]
+    stated: Reliability
+    answering: tuple[np.ndarray, np.ndarray]
 
     @property
     def strongest(self) -> Baseline:
@@ -104,7 +109,7 @@ class Report:
 
     def text(self) -> str:
         """Return the report as plain text, the same on a terminal and off it."""
-        sections = [_heading(self), _leaks(self), _walks(self), _left_out(self), *_score_sections(self)]
+        sections = [_heading(self), leak_lines(self), _walks(self), _left_out(self), *_score_sections(self)]
         return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
     def to_json(self) -> dict:
@@ -191,7 +196,7 @@ def _stable(predictions: Predictions, human: HumanAgreement | None) -> np.ndarra
 
 
 def write_report(report: Report, folder: str | Path) -> tuple[Path, ...]:
-    """Write report.json, report.txt, predictions.csv and, where anything is scored, confusion.png.
+    """Write report.json, report.txt, predictions.csv and, where anything is scored, two pictures.
 
     Returns
     -------
@@ -219,8 +224,11 @@ def write_report(report: Report, folder: str | Path) -> tuple[Path, ...]:
     )
     write_beside(folder / "report.txt", report.text().encode())
     if report.summary is not None:
-        picture = confusion_png(report.summary.scores.confusion, report.predictions.classes, report.title)
-        write_beside(folder / "confusion.png", picture)
+        s, classes = report.summary, report.predictions.classes
+        confusion = confusion_figure(s.scores.confusion, classes, report.title)
+        write_beside(folder / "confusion.png", png(confusion))
+        calibration = calibration_figure(s.stated, s.answering, metrics.chance(len(classes)))
+        write_beside(folder / "calibration.png", png(calibration))
     return tuple(folder / name for name in FILES if (folder / name).exists())
 
 
@@ -256,6 +264,8 @@ def _summarise(
             for name, answers in floors.items()
             for given in [np.array([classes.index(answers[i]) for i in rows])]
         ),
+        stated=reliability(predictions.probabilities[rows], labels),
+        answering=abstention_curve(predictions.probabilities[rows], labels),
     )
 
 
@@ -340,6 +350,16 @@ def _summary_to_json(summary: Summary | None, classes: Sequence[str]) -> dict | 
         "chance": metrics.chance(len(classes)),
         "advantage": [_finite(x) for x in summary.advantage],
         "verdict": summary.verdict,
+        "calibration": {
+            "expected_error": summary.stated.error,
+            "confidence": summary.stated.confidence.tolist(),
+            "accuracy": summary.stated.accuracy.tolist(),
+            "walks": summary.stated.rows.tolist(),
+        },
+        "answering": {
+            "share": summary.answering[0].tolist(),
+            "accuracy": summary.answering[1].tolist(),
+        },
     }
 
 
@@ -361,11 +381,12 @@ def _heading(report: Report) -> list[str]:
     walks = _count(n, "walk")
     if 0 < unlabelled < n:
         walks += f", {unlabelled} of them without a label: listed, not scored"
-    return [_printable(report.title), f"model: {_printable(report.model)}", f"tested: {walks}"]
+    return [printable(report.title), f"model: {printable(report.model)}", f"tested: {walks}"]
 
 
-def _leaks(report: Report) -> list[str]:
-    names = [_printable(n) for n, leak in zip(report.predictions.names, report.leaked, strict=True) if leak]
+def leak_lines(report: Report) -> list[str]:
+    """Which walks were in training, and what is left of the score without them; nothing where none was."""
+    names = [printable(n) for n, leak in zip(report.predictions.names, report.leaked, strict=True) if leak]
     if not names:
         return []
     lines = [f"LEAK: {len(names)} of these walks {'was' if len(names) == 1 else 'were'} in training:"]
@@ -381,7 +402,7 @@ def _leaks(report: Report) -> list[str]:
         ]
     s = report.without_leaks
     lines.append(f"Without them ({_count(s.walks, 'walk')}): accuracy {_accuracy(s)},")
-    balanced, f_score = _percent(s.scores.balanced_accuracy), _percent(s.scores.macro.f_score)
+    balanced, f_score = percent(s.scores.balanced_accuracy), percent(s.scores.macro.f_score)
     lines.append(f"balanced accuracy {balanced}, macro F-score {f_score}.")
     return [*lines, "The scores further down include them and are too high."]
 
@@ -391,22 +412,22 @@ def _walks(report: Report) -> list[str]:
     p = report.predictions
     if not p.names:
         return ["No walk was predicted."]
-    true = ["-" if label is None else _printable(label) for label in p.labels]
+    true = ["-" if label is None else printable(label) for label in p.labels]
     said = p.predicted
-    predicted = [_printable(c) for c in said]
-    names = [_printable(n) for n in p.names]
+    predicted = [printable(c) for c in said]
+    names = [printable(n) for n in p.names]
     taken = min(max(map(_width, names)), _NAME_WIDTH) + sum(max(map(_width, c)) for c in (true, predicted))
     headings, legend = _class_headings(p.classes, WIDTH - taken - _GAPS_AND_MARK)
     rows = [["video", "true", "predicted", *headings, ""]]
     for i, name in enumerate(names):
         percents = [f"{100 * x:.1f}" for x in p.probabilities[i]]
-        mark = _mark(p.labels[i], said[i], report.leaked[i])
+        mark = mark_of(p.labels[i], said[i], report.leaked[i])
         rows.append([name, true[i], predicted[i], *percents, mark])
     align = "lll" + "r" * len(headings) + "l"
     return ["Predictions (probabilities in %)", *legend, *_table(rows, align, _NAME_WIDTH)]
 
 
-def _mark(label: str | None, predicted: str, leaked: bool) -> str:
+def mark_of(label: str | None, predicted: str, leaked: bool) -> str:
     """Say ``right`` or ``wrong`` of a walk, or nothing where it has no label, and whether it leaked."""
     verdict = "" if label is None else "right" if label == predicted else "wrong"
     return ", ".join(filter(None, (verdict, "leak" if leaked else "")))
@@ -415,15 +436,15 @@ def _mark(label: str | None, predicted: str, leaked: bool) -> str:
 def _left_out(report: Report) -> list[str]:
     if not report.left_out:
         return []
-    lines = [f"  {_printable(name)}: {_printable(reason)}" for name, reason in report.left_out]
+    lines = [f"  {printable(name)}: {printable(reason)}" for name, reason in report.left_out]
     return [f"Left out: {_count(len(lines), 'file')}", *lines]
 
 
 def _score_sections(report: Report) -> list[list[str]]:
-    s, classes = report.summary, [_printable(c) for c in report.predictions.classes]
+    s, classes = report.summary, [printable(c) for c in report.predictions.classes]
     if s is None:
         return [_no_labels()] if report.predictions.names else []
-    return [_class_scores(s, classes), _confusion(s, classes), _overall(report, s), _verdict(report, s)]
+    return [_class_scores(s, classes), _confusion(s, classes), _overall(report, s), verdict_lines(report, s)]
 
 
 def _no_labels() -> list[str]:
@@ -462,20 +483,26 @@ def _confusion(s: Summary, classes: Sequence[str]) -> list[str]:
 
 
 def _overall(report: Report, s: Summary) -> list[str]:
+    lines = [f"{name}: {value}" for name, value in key_figures(report, s)]
+    return lines + human_lines(report)
+
+
+def key_figures(report: Report, s: Summary) -> list[tuple[str, str]]:
+    """What is measured and what it is held against, each with its value in words."""
     K = len(report.predictions.classes)
-    rows = [
+    return [
         ("accuracy", _accuracy(s)),
-        ("balanced accuracy", _percent(s.scores.balanced_accuracy)),
-        ("macro F-score", _percent(s.scores.macro.f_score)),
+        ("balanced accuracy", percent(s.scores.balanced_accuracy)),
+        ("macro F-score", percent(s.scores.macro.f_score)),
         *(
-            (f"always answering '{_printable(b.answer)}' ({b.reason})", _percent(b.accuracy))
+            (f"always answering '{printable(b.answer)}' ({b.reason})", percent(b.accuracy))
             for b in s.baselines
         ),
-        *((f.name, f"{_percent(f.accuracy)} (balanced {_percent(f.balanced_accuracy)})") for f in s.floors),
-        (f"chance (guessing among {K} classes)", _percent(metrics.chance(K))),
+        *((f.name, f"{percent(f.accuracy)} (balanced {percent(f.balanced_accuracy)})") for f in s.floors),
+        (f"chance (guessing among {K} classes)", percent(metrics.chance(K))),
         *_advantage(s),
+        ("stated probability of the answers, mean", _calibration(s)),
     ]
-    return [f"{name}: {value}" for name, value in rows] + _human(report)
 
 
 def _advantage(s: Summary) -> list[tuple[str, str]]:
@@ -483,11 +510,22 @@ def _advantage(s: Summary) -> list[tuple[str, str]]:
     found, low, high = (100 * x for x in s.advantage)
     if math.isnan(low):
         return []
-    name = f"accuracy less that of always answering '{_printable(s.strongest.answer)}'"
+    name = f"accuracy less that of always answering '{printable(s.strongest.answer)}'"
     return [(name, f"{found:+.1f} points (95 % interval {low:+.1f} to {high:+.1f})")]
 
 
-def _human(report: Report) -> list[str]:
+def _calibration(s: Summary) -> str:
+    """How sure the answers are against how often they are right, and what answering only half would bring."""
+    sure = float(np.average(s.stated.confidence, weights=s.stated.rows))
+    text = f"{percent(sure)} (expected calibration error {percent(s.stated.error)})"
+    share, accuracy = s.answering
+    half = np.flatnonzero(share <= 0.5)
+    if len(half):
+        text += f"; accuracy on the surest {share[half[-1]]:.0%}: {percent(accuracy[half[-1]])}"
+    return text
+
+
+def human_lines(report: Report) -> list[str]:
     """How well people agree on these walks: the ceiling of what a score can mean."""
     human = report.human
     if human is None:
@@ -498,7 +536,7 @@ def _human(report: Report) -> list[str]:
         (f"two panels of {size}", human.panels),
         (f"a panel of {size} with all others", human.panel_with_rest),
     )
-    parts = [f"{name}: {_percent(share)}" for name, share in figures if math.isfinite(share)]
+    parts = [f"{name}: {percent(share)}" for name, share in figures if math.isfinite(share)]
     lines = ["; ".join(parts)] if parts else []
     if math.isfinite(human.icc_one):
         lines.append(
@@ -509,19 +547,19 @@ def _human(report: Report) -> list[str]:
         count = f"{report.stable.walks} of {_count(len(report.predictions.names), 'walk')}"
         lines.append(
             f"labels that {STABLE:.0%} of resampled raters give again: {count}; accuracy on these "
-            f"{_accuracy(report.stable)}, always '{_printable(report.stable.strongest.answer)}' "
-            f"{_percent(report.stable.strongest.accuracy)}"
+            f"{_accuracy(report.stable)}, always '{printable(report.stable.strongest.answer)}' "
+            f"{percent(report.stable.strongest.accuracy)}"
         )
     return [line for long in lines for line in textwrap.wrap(long, WIDTH)]
 
 
-def _verdict(report: Report, s: Summary) -> list[str]:
+def verdict_lines(report: Report, s: Summary) -> list[str]:
     """Say in words whether the test shows anything, on the walks that did not leak."""
     if any(report.leaked):
         if report.without_leaks is None:
             return ["Every labelled walk was in training: this says nothing about new walks."]
         s = report.without_leaks
-    constant = f"always answering '{_printable(s.strongest.answer)}' ({_percent(s.strongest.accuracy)})"
+    constant = f"always answering '{printable(s.strongest.answer)}' ({percent(s.strongest.accuracy)})"
     text = {
         "better": f"The model does better than {constant}, by the interval of the difference.",
         "worse": f"The model does worse than {constant}, by the interval of the difference.",
@@ -529,7 +567,7 @@ def _verdict(report: Report, s: Summary) -> list[str]:
     }[s.verdict]
     low, high = s.interval
     if high - low >= _WIDE:
-        text += f" It cannot tell an accuracy of {_percent(low)} from one of {_percent(high)} either."
+        text += f" It cannot tell an accuracy of {percent(low)} from one of {percent(high)} either."
     if any(report.leaked):
         text = f"Without the walks that were in training: {text}"
     if 1 < s.groups < _FEW_GROUPS:
@@ -542,7 +580,8 @@ def _verdict(report: Report, s: Summary) -> list[str]:
 # --- Text: words and columns -------------------------------------------------------------------------------
 
 
-def _percent(x: float) -> str:
+def percent(x: float) -> str:
+    """A share in words."""
     return f"{100 * x:.1f} %"
 
 
@@ -553,16 +592,16 @@ def _count(n: int, noun: str) -> str:
 def _accuracy(s: Summary) -> str:
     low, high = s.interval
     if math.isnan(low):
-        return f"{_percent(s.scores.accuracy)} (no interval: {s.resampled})"
+        return f"{percent(s.scores.accuracy)} (no interval: {s.resampled})"
     return (
-        f"{_percent(s.scores.accuracy)} (95 % interval {100 * low:.1f} to {_percent(high)}, "
+        f"{percent(s.scores.accuracy)} (95 % interval {100 * low:.1f} to {percent(high)}, "
         f"resampling {s.resampled})"
     )
 
 
 def _class_headings(classes: Sequence[str], room: int) -> tuple[list[str], list[str]]:
     """Return column headings and the lines that explain them: names, or numbers where they are too wide."""
-    names = [_printable(c) for c in classes]
+    names = [printable(c) for c in classes]
     if sum(max(_width(n), 5) + 2 for n in names) <= room:
         return names, []
     numbers = [str(k) for k in range(1, len(names) + 1)]
@@ -600,6 +639,6 @@ def _width(text: str) -> int:
     )
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Escape what would break a line, steer a terminal, or cannot be encoded; names come from files."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -71,6 +71,13 @@ def test_lists_and_attributes_beyond_64_kb_come_back(tmp_path):
     assert bundles.read_record(path) == record
 
 
+def test_gists_of_the_training_walks_come_back_with_what_is_not_known(tmp_path):
+    gists = np.random.default_rng(0).random((2, 5)).astype(np.float32)
+    gists[1, 3] = np.nan
+    path = save(tmp_path, record=a_record(gists=gists))
+    np.testing.assert_array_equal(bundles.read_record(path).gists, gists)
+
+
 def test_a_bundle_without_walks_comes_back(tmp_path):
     assert bundles.read_record(save(tmp_path, record=a_record(walks=()))).walks == ()
 

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.figures import confusion_figure, confusion_png
+from evaluation.figures import calibration_figure, confusion_figure, png
 from evaluation.report import FILES, make_report, write_report
 from gait.agreement import HumanAgreement
+from gait.calibration import Reliability
 from gait.errors import GaitmoodError
 from gait.predictions import Predictions
 
@@ -215,6 +217,7 @@ macro F-score: 55.6 %
 always answering 'neutral' (most frequent in training): 50.0 %
 chance (guessing among 3 classes): 33.3 %
 accuracy less that of always answering 'neutral': +25.0 points (95 % interval +0.0 to +75.0)
+stated probability of the answers, mean: 70.0 % (expected calibration error 5.0 %)
 one rater agrees with the others: 55.9 %; two panels of five: 68.0 %
 
 This test cannot tell the model from always answering 'neutral' (50.0 %). It cannot tell an accuracy of 25.0 %
@@ -413,7 +416,7 @@ def test_callers_mistakes_are_named():
 # --- The report as files -----------------------------------------------------------------------------------
 
 
-def test_the_run_folder_holds_four_files_and_nothing_is_overwritten(tmp_path):
+def test_the_run_folder_holds_its_files_and_nothing_is_overwritten(tmp_path):
     report = report_of(["sad", "happy"], ["sad", "sad"])
     folder = tmp_path / "runs" / "one"
 
@@ -452,9 +455,26 @@ def test_the_picture_shows_counts_and_row_percentages_in_their_places():
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("predicted", "true", "Title")
 
 
+def test_the_calibration_picture_shows_bins_and_the_curve():
+    stated = Reliability(np.array([0.4, 0.9]), np.array([0.5, 0.7]), np.array([2, 8]))
+    curve = (np.array([0.2, 1.0]), np.array([1.0, 0.6]))
+    left, right = calibration_figure(stated, curve, 0.25).axes
+    np.testing.assert_allclose(left.collections[0].get_offsets(), [[0.4, 0.5], [0.9, 0.7]])
+    assert left.get_title() == "expected calibration error 18.0 %"  # (2 * 0.1 + 8 * 0.2) / 10
+    np.testing.assert_allclose(right.lines[0].get_xydata(), [[0.2, 1.0], [1.0, 0.6]])
+
+
+def test_the_surest_half_is_scored():
+    report = report_of(["sad"] * 4, ["sad"] * 4, classes=("happy", "sad"))
+    p = np.array([[0.1, 0.9], [0.3, 0.7], [0.8, 0.2], [0.6, 0.4]])
+    surest = make_report(replace(report.predictions, probabilities=p), title="t", model="m")
+    assert "accuracy on the surest 50%: 50.0 %" in surest.text()
+    assert surest.to_json()["scores"]["answering"]["share"] == [0.25, 0.5, 0.75, 1.0]
+
+
 def test_names_that_look_like_formulas_or_lack_a_glyph_are_drawn(recwarn):
-    png = confusion_png(np.eye(2, dtype=int), [r"$\frac$", "悲しみ"], r"Test of $x_$ " * 9)
-    assert png.startswith(b"\x89PNG")
+    picture = png(confusion_figure(np.eye(2, dtype=int), [r"$\frac$", "悲しみ"], r"Test of $x_$ " * 9))
+    assert picture.startswith(b"\x89PNG")
     assert not recwarn.list
 
 
@@ -465,7 +485,7 @@ def test_drawing_leaves_matplotlibs_global_state_alone():
     code = (
         "import sys, numpy as np, evaluation.report, evaluation.figures as f; "
         "assert 'matplotlib' not in sys.modules and 'sklearn' not in sys.modules; "
-        "f.confusion_png(np.eye(2, dtype=int), 'ab', 't'); assert 'matplotlib.pyplot' not in sys.modules"
+        "f.png(f.confusion_figure(np.eye(2, dtype=int), 'ab', 't')); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[1])
 
@@ -493,7 +513,9 @@ def test_a_narrow_interval_is_not_commented_on():
 
 def test_answers_that_need_no_model_are_scored_on_the_same_walks():
     floors = {"nearest training walk": ["sad", "sad", "sad", "happy"], "speed alone": ["happy"] * 4}
-    report = report_of(["sad", "sad", "happy", None], ["sad", "happy", "sad", "happy"], options={"floors": floors})
+    report = report_of(
+        ["sad", "sad", "happy", None], ["sad", "happy", "sad", "happy"], options={"floors": floors}
+    )
     assert "nearest training walk: 66.7 % (balanced 50.0 %)" in report.text()
     assert "speed alone: 33.3 % (balanced 50.0 %)" in report.text()
     assert report.to_json()["scores"]["floors"][1] == {
