@@ -21,7 +21,7 @@ from gait.metrics import Scores
 from gait.predictions import Predictions, write_beside
 
 SCHEMA = 1
-FILES = ("report.json", "report.txt", "predictions.csv", "confusion.png", "calibration.png")
+FILES = ("report.html", "report.json", "report.txt", "predictions.csv", "confusion.png", "calibration.png")
 WIDTH = 110
 # A longer name stands on a line of its own, so that one file does not push the whole table to the right.
 _NAME_WIDTH = 40
@@ -56,7 +56,8 @@ class Floor:
 class Summary:
     """Scores of a set of labelled walks, their interval and the constant answers they are held against.
 
-    ``interval`` is of the accuracy, 95 %, NaN where it cannot be given; ``resampled`` says in words what it
+    ``interval`` is of the accuracy, 95 %, NaN where it cannot be given, ``balanced_interval`` and ``f_interval`` of
+    balanced accuracy and macro F-score; ``resampled`` says in words what it
     resamples and ``groups`` how many of those there are. ``advantage`` is the accuracy less that of the
     strongest constant answer, and its 95 % interval, both scored on the same resamples. ``stated`` holds stated
     probabilities against what is right, ``answering`` the accuracy by the share of walks answered, the surest
@@ -66,6 +67,8 @@ class Summary:
     walks: int
     scores: Scores
     interval: tuple[float, float]
+    balanced_interval: tuple[float, float]
+    f_interval: tuple[float, float]
     groups: int
     resampled: str
     baselines: tuple[Baseline, ...]
@@ -195,8 +198,23 @@ def _stable(predictions: Predictions, human: HumanAgreement | None) -> np.ndarra
     return np.array([name in names for name in predictions.names], dtype=bool)
 
 
-def write_report(report: Report, folder: str | Path) -> tuple[Path, ...]:
-    """Write report.json, report.txt, predictions.csv and, where anything is scored, two pictures.
+def write_report(
+    report: Report,
+    folder: str | Path,
+    strips: Mapping[str, bytes] | None = None,
+    pictures: Mapping[str, bytes] | None = None,
+) -> tuple[Path, ...]:
+    """Write report.html, report.json, report.txt, predictions.csv and, where anything is scored, two pictures.
+
+    Parameters
+    ----------
+    report : Report
+    folder : path
+        Made where it is not there.
+    strips : mapping of str to bytes
+        Pictures of walks for the page, see :func:`evaluation.strips.mistake_strips`.
+    pictures : mapping of str to bytes
+        Further .png files for the page, by title.
 
     Returns
     -------
@@ -208,6 +226,8 @@ def write_report(report: Report, folder: str | Path) -> tuple[Path, ...]:
     GaitmoodError
         Where one of them is there already (nothing is written then), or the disk refuses.
     """
+    from evaluation.page import page  # the page is made of this module's words
+
     folder = Path(folder)
     if there := [name for name in FILES if (folder / name).exists()]:
         raise GaitmoodError(
@@ -223,12 +243,15 @@ def write_report(report: Report, folder: str | Path) -> tuple[Path, ...]:
         folder / "report.json", json.dumps(report.to_json(), indent=1, allow_nan=False).encode() + b"\n"
     )
     write_beside(folder / "report.txt", report.text().encode())
+    pictures = dict(pictures or {})
     if report.summary is not None:
         s, classes = report.summary, report.predictions.classes
         confusion = confusion_figure(s.scores.confusion, classes, report.title)
         write_beside(folder / "confusion.png", png(confusion))
-        calibration = calibration_figure(s.stated, s.answering, metrics.chance(len(classes)))
-        write_beside(folder / "calibration.png", png(calibration))
+        calibration = png(calibration_figure(s.stated, s.answering, metrics.chance(len(classes))))
+        write_beside(folder / "calibration.png", calibration)
+        pictures = {"How sure, and how right": calibration, **pictures}
+    write_beside(folder / "report.html", page(report, strips or {}, pictures).encode())
     return tuple(folder / name for name in FILES if (folder / name).exists())
 
 
@@ -255,6 +278,8 @@ def _summarise(
         walks=len(rows),
         scores=metrics.scores(labels, predicted, len(classes)),
         interval=metrics.interval(labels, predicted, groups),
+        balanced_interval=metrics.interval(labels, predicted, groups, metrics.balanced_accuracy),
+        f_interval=metrics.interval(labels, predicted, groups, metrics.macro_f_score),
         groups=len(set(groups)),
         resampled=resampled,
         baselines=baselines,
@@ -341,6 +366,8 @@ def _summary_to_json(summary: Summary | None, classes: Sequence[str]) -> dict | 
         "interval_level": 0.95,
         "resampled": summary.resampled,
         "balanced_accuracy": s.balanced_accuracy,
+        "balanced_accuracy_interval": [_finite(x) for x in summary.balanced_interval],
+        "macro_f_score_interval": [_finite(x) for x in summary.f_interval],
         "macro": asdict(s.macro),
         "weighted": asdict(s.weighted),
         "per_class": per_class,
@@ -492,8 +519,8 @@ def key_figures(report: Report, s: Summary) -> list[tuple[str, str]]:
     K = len(report.predictions.classes)
     return [
         ("accuracy", _accuracy(s)),
-        ("balanced accuracy", percent(s.scores.balanced_accuracy)),
-        ("macro F-score", percent(s.scores.macro.f_score)),
+        ("balanced accuracy", _with_interval(s.scores.balanced_accuracy, s.balanced_interval)),
+        ("macro F-score", _with_interval(s.scores.macro.f_score, s.f_interval)),
         *(
             (f"always answering '{printable(b.answer)}' ({b.reason})", percent(b.accuracy))
             for b in s.baselines
@@ -587,6 +614,11 @@ def percent(x: float) -> str:
 
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _with_interval(value: float, interval: tuple[float, float]) -> str:
+    low, high = interval
+    return percent(value) if math.isnan(low) else f"{percent(value)} ({100 * low:.1f} to {percent(high)})"
 
 
 def _accuracy(s: Summary) -> str:

@@ -123,6 +123,19 @@ def balanced_accuracy(labels: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.mean([right[labels == k].mean() for k in np.unique(labels)]))
 
 
+def macro_f_score(labels: np.ndarray, predicted: np.ndarray) -> float:
+    """Return the mean F1 over the classes that occur in ``labels`` (N,) or ``predicted`` (N,).
+
+    The same as ``scores(...).macro.f_score``, fast enough to be resampled: F1 = 2 TP / (2 TP + FP + FN).
+    """
+    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    K = int(max(labels.max(), predicted.max())) + 1
+    hits = np.bincount(labels[labels == predicted], minlength=K)
+    seen = np.bincount(labels, minlength=K) + np.bincount(predicted, minlength=K)
+    occurs = seen > 0
+    return float(np.mean(2 * hits[occurs] / seen[occurs]))
+
+
 def chance(K: int) -> float:
     """Return the expected accuracy of guessing evenly among ``K`` classes."""
     return 1.0 / K

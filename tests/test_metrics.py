@@ -192,6 +192,15 @@ def test_everything_right_or_wrong_gives_the_exact_interval_of_as_many_trials_as
     assert found == pytest.approx((exact.low, exact.high))
 
 
+@given(labels_and_answers())
+@settings(deadline=None, max_examples=60)
+def test_the_macro_f_score_that_is_resampled_is_that_of_the_scores(drawn):
+    K, labels, predicted = drawn
+    assert metrics.macro_f_score(labels, predicted) == pytest.approx(
+        metrics.scores(labels, predicted, K).macro.f_score
+    )
+
+
 # --- Two answers to the same walks -------------------------------------------------------------------------
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 # fmt: off
 _EVERYWHERE = (
     "left_shoulder_angle_mean", "right_shoulder_angle_mean", "left_foot_root_distance_mean",
-    "right_arm_spread_mean", "left_arm_swing_mean", "right_arm_swing_mean", "left_knee_angle_range",
-    "trunk_lean_range", "head_inclination_range", "head_speed_mean", "head_acceleration_mean",
-    "head_jerk_mean", "head_speed_peak", "hand_ldlj", "arm_swing_asymmetry", "elbow_asymmetry",
-    "knee_asymmetry", "hand_speed_asymmetry", "step_asymmetry", "arm_leg_phase",
+    "right_arm_spread_mean", "left_arm_swing_mean", "right_arm_swing_mean", "trunk_lean_range",
+    "head_inclination_range", "head_speed_mean", "head_acceleration_mean", "head_jerk_mean",
+    "head_speed_peak", "hand_ldlj", "arm_swing_asymmetry", "elbow_asymmetry", "knee_asymmetry",
+    "hand_speed_asymmetry", "step_asymmetry", "arm_leg_phase",
 )
 _BESIDES = {
     "front": (
@@ -22,7 +22,8 @@ _BESIDES = {
         "right_hand_shoulder_distance_mean", "left_elbow_root_distance_mean",
         "right_elbow_root_distance_mean", "hands_root_area_mean", "neck_angle_mean",
         "right_foot_root_distance_mean", "knees_neck_area_mean", "left_knee_angle_mean",
-        "right_knee_angle_mean", "trunk_lean_mean", "head_height_mean", "right_knee_angle_range",
+        "right_knee_angle_mean", "trunk_lean_mean", "head_height_mean",
+        "right_elbow_angle_range", "left_knee_angle_range", "right_knee_angle_range",
         "right_thigh_swing_range", "trunk_side_lean_range", "trunk_twist_range",
         "hand_distance_range", "body_volume_range", "head_ldlj", "hand_sparc", "foot_sparc",
         "stance_share", "hip_rise",
@@ -35,29 +36,29 @@ _BESIDES = {
         "feet_neck_area_mean", "feet_root_area_mean", "knees_neck_area_mean",
         "left_knee_angle_mean", "right_knee_angle_mean", "foot_distance_mean", "trunk_lean_mean",
         "head_inclination_mean", "head_height_mean", "body_volume_mean",
-        "left_hand_head_distance_mean", "left_arm_spread_mean", "right_knee_angle_range",
-        "right_thigh_swing_range", "trunk_twist_range", "hand_distance_range",
-        "body_volume_range", "head_ldlj", "hand_sparc", "foot_sparc", "stride_length",
-        "foot_lift", "hip_rise",
+        "left_hand_head_distance_mean", "left_arm_spread_mean", "left_knee_angle_range",
+        "right_knee_angle_range", "right_thigh_swing_range", "trunk_twist_range",
+        "hand_distance_range", "body_volume_range", "head_ldlj", "hand_sparc", "foot_sparc",
+        "stride_length", "foot_lift", "hip_rise",
     ),
     "left": (
         "left_elbow_root_distance_mean", "elbows_neck_area_mean", "left_arm_spread_mean",
-        "right_elbow_angle_range", "right_knee_angle_range", "trunk_side_lean_range",
+        "right_elbow_angle_range", "left_knee_angle_range", "trunk_side_lean_range",
         "right_foot_jerk_mean", "head_ldlj", "step_width", "stance_share", "foot_lift",
         "hip_rise", "sway", "effort_space_mean",
     ),
     "right": (
-        "right_elbow_root_distance_mean", "left_arm_spread_mean", "trunk_side_lean_range",
-        "hand_sparc", "step_width", "stance_share", "sway", "effort_space_mean",
+        "right_elbow_root_distance_mean", "right_foot_root_distance_mean",
+        "left_arm_spread_mean", "trunk_side_lean_range", "trunk_twist_range", "step_width",
+        "stance_share", "sway", "effort_space_mean",
     ),
     "oblique": (
         "left_hand_root_distance_mean", "right_hand_root_distance_mean",
         "left_elbow_root_distance_mean", "right_elbow_root_distance_mean",
         "elbows_neck_area_mean", "right_foot_root_distance_mean", "head_height_mean",
-        "left_arm_spread_mean", "left_elbow_angle_range", "right_knee_angle_range",
-        "trunk_side_lean_range", "trunk_twist_range", "left_foot_jerk_mean", "head_ldlj",
-        "step_width", "stance_share", "foot_lift", "hip_rise", "bounce", "sway",
-        "effort_weight_peak",
+        "left_arm_spread_mean", "left_elbow_angle_range", "left_knee_angle_range",
+        "trunk_side_lean_range", "trunk_twist_range", "head_ldlj", "step_width", "stance_share",
+        "foot_lift", "hip_rise", "bounce", "sway", "effort_weight_peak",
     ),
 }
 # fmt: on
