@@ -95,6 +95,33 @@ def calibration_figure(stated: Reliability, curve: tuple[np.ndarray, np.ndarray]
     return figure
 
 
+def comparison_figure(
+    rows: Sequence[tuple[str, tuple[float, float, float]]], majority: tuple[str, float]
+) -> Figure:
+    """Draw the accuracy of several models with their intervals, the first on top, and a constant answer's.
+
+    Parameters
+    ----------
+    rows : sequence of (model, (accuracy, low, high))
+    majority : (str, float)
+        The most frequent class, and the accuracy of always answering it.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 1.6 + 0.42 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    places = np.arange(len(rows))[::-1]
+    found, low, high = (100 * np.array([score[i] for _, score in rows]) for i in range(3))
+    axes.errorbar(found, places, xerr=[found - low, high - found], fmt="o", capsize=3)
+    axes.axvline(100 * majority[1], color="0.6", linestyle=":", label=f"always '{majority[0]}'")
+    axes.set_yticks(places, [name for name, _ in rows])
+    axes.set(xlabel="accuracy in %, 95 % interval", xlim=(0, 100))
+    axes.legend(loc="lower right")
+    return figure
+
+
 def _row_percentages(confusion: np.ndarray) -> np.ndarray:
     """Return (K, K) percentages of each row; a class that is absent from the test gives a row of 0."""
     support = confusion.sum(axis=1, keepdims=True)
