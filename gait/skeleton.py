@@ -103,6 +103,22 @@ class Layout:
         """Left and right shoulder."""
         return self.index("left_shoulder"), self.index("right_shoulder")
 
+    @cached_property
+    def knees(self) -> tuple[int, int]:
+        """Left and right knee."""
+        return self.index("left_knee"), self.index("right_knee")
+
+    @cached_property
+    def ankles(self) -> tuple[int, int]:
+        """Left and right ankle; ``gait16`` calls them feet."""
+        part = "ankle" if "left_ankle" in self.joints else "foot"
+        return self.index(f"left_{part}"), self.index(f"right_{part}")
+
+    @cached_property
+    def trunk_and_legs(self) -> tuple[tuple[int, int], ...]:
+        """Left and right shoulder, hip, knee and ankle, from above."""
+        return self.shoulders, self.hips, self.knees, self.ankles
+
 
 def _layout(name: str, joints: str, chains: str) -> Layout:
     """A layout of names in order and chains ``a-b-c`` from the root outwards; ``*`` stands for both sides."""

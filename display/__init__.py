@@ -1,0 +1,1 @@
+"""A bundle or poses, and a video, into something to look at."""

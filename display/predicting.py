@@ -1,0 +1,128 @@
+"""A prediction from options to files: the model, the sources, and each of them watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from display.destinations import Destinations, choose_destinations
+from display.objects import SOURCE, ObjectFinder
+from display.predict_options import PredictOptions
+from display.telling import describe, describe_settings, facts_of
+from display.watching import Job, Watched, watch
+from gait import bundle as bundles
+from gait.console import say, warn
+from gait.errors import GaitmoodError, NothingUsableError, VideoError
+from gait.pose.estimators import PoseSettings, check_ready
+from gait.pose.weights import WeightsError
+from gait.sources import Source, find_sources
+from gait.streaming.abstaining import Threshold, find_threshold
+from gait.streaming.stream import StreamSettings
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A source and what became of it: ``watched``, or the reason why nothing."""
+
+    source: Source
+    to: Destinations
+    watched: Watched | None = None
+    reason: str | None = None
+
+
+def predict(options: PredictOptions) -> list[Predicted]:
+    """Run: find the sources, load the model, watch each source, write and say what was seen.
+
+    Raises
+    ------
+    BundleError
+        The model file cannot be used.
+    NothingUsableError
+        None of the sources can be watched.
+    GaitmoodError
+        There is no such source, a file cannot go where it should, or model and options do not fit together.
+    """
+    sources = _sources(options)
+    path = options.model or bundles.newest(options.saved_models)
+    record = bundles.known_or_assumed(path, options.classes, options.rate, options.background)
+    _check_people(record, options)
+    poses = _poses(record)
+    objects = _objects(options)
+    chosen = choose_destinations(options, sources)
+    threshold = find_threshold(record, options.unsure_below)
+    settings = StreamSettings(
+        threshold.value, options.people, options.stride, options.smoothing, options.live
+    )
+    bundle = bundles.load(path, assumed=record)
+    job = Job(
+        bundle, settings, poses, objects, options.live and options.window, options.json_format == "list"
+    )
+    say(f"Model {path}: {record.architecture or 'plain Keras file'}, {', '.join(record.classes)}")
+    say(describe_settings(record.preprocess, settings, threshold))
+    predicted = list(_watch_all(sources, chosen, job, threshold))
+    _refuse_none(predicted)
+    return predicted
+
+
+def _sources(options: PredictOptions) -> tuple[Source, ...]:
+    text = options.camera if options.camera is not None else options.source
+    if text is None:
+        raise GaitmoodError(
+            "what to look at was expected: python predict.py walk.mp4, or --camera 0. --help lists more."
+        )
+    sources = find_sources(text, options.picture_rate)
+    if options.camera is not None and len(sources) > 1:
+        raise GaitmoodError(
+            f"--camera {text}: one source was expected, found a folder of {len(sources)} videos."
+        )
+    return sources
+
+
+def _check_people(record: bundles.Record, options: PredictOptions) -> None:
+    if options.people > 1 and record.preprocess.kind == "clips":
+        raise GaitmoodError(
+            f"--people {options.people}: this model ({record.architecture or 'plain Keras file'}) looks at the whole "
+            "picture and cannot tell people apart. Choose a keypoint model, or --people 1."
+        )
+
+
+def _poses(record: bundles.Record) -> PoseSettings | None:
+    """The estimator; a frame model can do without, and then has no skeleton and never abstains for its sake."""
+    settings = PoseSettings(getattr(record.preprocess, "poses", PoseSettings.name))
+    try:
+        check_ready(settings)
+    except WeightsError as error:
+        if record.preprocess.kind != "clips":
+            raise
+        warn(f"no skeleton is drawn, and whether anybody walks is not looked at: {error}")
+        return None
+    return settings
+
+
+def _objects(options: PredictOptions) -> ObjectFinder | None:
+    if options.objects == "":
+        warn(
+            f"--objects: no model file is named, so nothing is looked for in the scene. One to use: {SOURCE}"
+        )
+    return ObjectFinder(options.objects) if options.objects else None
+
+
+def _watch_all(
+    sources: tuple[Source, ...], chosen: list[Destinations], job: Job, threshold: Threshold
+) -> Iterator[Predicted]:
+    for source, to in zip(sources, chosen, strict=True):
+        tell = partial(facts_of, source, job, threshold=threshold)
+        try:
+            watched = watch(source, job, to, lambda seen, tell=tell: tell(watched=seen))
+        except VideoError as error:
+            say(f"left out: {source.name}: {error}")
+            yield Predicted(source, to, reason=str(error))
+            continue
+        say(describe(source, job, watched, to))
+        yield Predicted(source, to, watched)
+
+
+def _refuse_none(predicted: list[Predicted]) -> None:
+    if not any(one.watched for one in predicted):
+        raise NothingUsableError("nothing could be watched; the reasons stand above.")
