@@ -17,7 +17,8 @@ def main(argv: Sequence[str]) -> int:
 
     tested = test(options)
     say("\n" + tested.report.text())
-    say(f"Written to {tested.folder}: report.json, report.txt, predictions.csv, confusion.png")
+    files = "report.html (for a browser), report.txt, report.json, predictions.csv, confusion.png"
+    say(f"Written to {tested.folder}: {files}")
     return LEFT_OUT if options.strict and tested.report.left_out else DONE
 
 

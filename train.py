@@ -2,10 +2,11 @@
 """Train a model on the walks in videos/ and save it to saved_models/NAME.h5."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from gait.console import say
-from gait.errors import DONE, LEFT_OUT
+from gait.errors import DONE, LEFT_OUT, GaitmoodError
 from gait.options import parse, run_script
 from training.options import TrainOptions
 
@@ -16,14 +17,16 @@ def main(argv: Sequence[str]) -> int:
     if options.demo:
         _make_demo(options)
 
+    if names := _models(options):
+        return _compare(options, names)
     if options.cross_validate:
-        return _cross_validate(options)
+        return _cross_validate(options)[0]
 
     from training.session import train
 
     result = train(options)
     if result.validation is not None:
-        _report_validation(result)
+        _report_validation(options, result)
     say(f"\nModel: {result.model}\nRun:   {result.folder} ({', '.join(_contents(result.folder))})")
     held_out = any(walk.split == "held-out" for walk in result.record.walks)
     which = " --held-out" if held_out else "   (walks in videosTest/)"
@@ -40,11 +43,44 @@ def _make_demo(options: TrainOptions) -> None:
         say(f"{options.videos}/ and videosTest/ hold videos already: no synthetic walkers added.")
 
 
-def _cross_validate(options: TrainOptions) -> int:
+def _models(options: TrainOptions) -> list[str]:
+    """The models of ``--model A,B`` or ``--model all``; none where there is one."""
+    from gait.models import MODELS, find_entry
+
+    names = list(MODELS) if options.model == "all" else options.model.split(",")
+    if len(names) < 2:
+        return []
+    for name in names:
+        find_entry(name)
+    if not options.cross_validate:
+        raise GaitmoodError("several models are compared by cross-validation: add --cross-validate loso.")
+    if options.resume:
+        raise GaitmoodError(
+            "--resume goes on with one model; then compare with: python -m evaluation.compare"
+        )
+    return names
+
+
+def _compare(options: TrainOptions, names: Sequence[str]) -> int:
+    """Cross-validation of each model on the same folds -> a table with paired differences."""
+    from evaluation.comparison import compare, read_finished, write_comparison
+    from gait.runs import new_run
+
+    done = [_cross_validate(replace(options, model=name)) for name in names]
+    comparison = compare([read_finished(folder) for _, folder in done])
+    folder = new_run(options.runs, "compare")
+    write_comparison(comparison, folder)
+    say(f"\n{comparison.text()}\nWritten to {folder}.")
+    return max(code for code, _ in done)
+
+
+def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
     """Every walk predicted once by a model that never saw its walker -> one report over all of them."""
     from evaluation.repeats import score_repeats
     from evaluation.report import make_report, write_report
+    from evaluation.strips import mistake_strips
     from gait.agreement import human_agreement
+    from gait.cache import Cache
     from training.cross_validation import chosen, cross_validate, pooled_floors
 
     result = cross_validate(options)
@@ -58,7 +94,8 @@ def _cross_validate(options: TrainOptions) -> int:
         left_out=result.left_out,
         floors=pooled_floors(result.folds[0], first.names),
     )
-    write_report(report, result.folder)
+    strips = mistake_strips(first, result.collection.samples, Cache(options.cache), options.poses)
+    write_report(report, result.folder, strips)
     say("\n" + report.text())
     if words := chosen(result.folds[0]):
         say(f"Chosen inside the training subjects of each fold: {words} folds.")
@@ -67,10 +104,10 @@ def _cross_validate(options: TrainOptions) -> int:
         repeats.save_csv(result.folder / "repeats.csv")
         say("\n".join(repeats.lines()))
     say(
-        f"\nRun: {result.folder} (predictions.csv, report.txt, report.json). No model was saved: "
+        f"\nRun: {result.folder} (report.html, report.txt, report.json, predictions.csv). No model was saved: "
         "the same command without --cross-validate trains one on all walks."
     )
-    return LEFT_OUT if options.strict and result.left_out else DONE
+    return LEFT_OUT if options.strict and result.left_out else DONE, result.folder
 
 
 def _contents(folder: Path) -> list[str]:
@@ -80,8 +117,10 @@ def _contents(folder: Path) -> list[str]:
     return [words for file, words in files.items() if (folder / file).exists()]
 
 
-def _report_validation(result) -> None:
+def _report_validation(options: TrainOptions, result) -> None:
     from evaluation.report import make_report, write_report
+    from evaluation.strips import mistake_strips, poses_used
+    from gait.cache import Cache
 
     report = make_report(
         result.validation,
@@ -89,7 +128,11 @@ def _report_validation(result) -> None:
         model=result.record.architecture,
         training_majority=result.record.training_majority,
     )
-    write_report(report, result.folder / "validation")
+    poses = poses_used(result.record.preprocess)
+    strips = mistake_strips(result.validation, result.samples, Cache(options.cache), poses)
+    curves = result.folder / "curves.png"
+    pictures = {"Training": curves.read_bytes()} if curves.exists() else {}
+    write_report(report, result.folder / "validation", strips, pictures)
     say("\n" + report.text())
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluation.affect import AffectScores, affect_lines, affect_to_json, score_affect
 from evaluation.figures import calibration_figure, confusion_figure, png
 from gait import metrics
 from gait.agreement import STABLE, HumanAgreement
@@ -109,6 +110,7 @@ class Report:
     summary: Summary | None
     without_leaks: Summary | None
     stable: Summary | None
+    affect: AffectScores | None
 
     def text(self) -> str:
         """Return the report as plain text, the same on a terminal and off it."""
@@ -128,6 +130,7 @@ class Report:
             "scores": _summary_to_json(self.summary, self.predictions.classes),
             "scores_without_leaks": _summary_to_json(self.without_leaks, self.predictions.classes),
             "scores_on_stable_labels": _summary_to_json(self.stable, self.predictions.classes),
+            "affect": affect_to_json(self.affect),
             "human": self.human and _human_to_json(self.human),
         }
 
@@ -189,6 +192,7 @@ def make_report(
         summary=score(labelled),
         without_leaks=score(labelled & ~leaked) if leaks else None,
         stable=score(labelled & ~leaked & _stable(predictions, human)),
+        affect=score_affect(predictions, leaked),
     )
 
 
@@ -343,6 +347,7 @@ def _walk_to_json(report: Report, i: int) -> dict:
         "subject": p.subjects[i],
         "clips": int(p.clips[i]),
         "probabilities": {c: float(x) for c, x in zip(p.classes, p.probabilities[i], strict=True)},
+        **(p.affect.said_of(i) if p.affect else {}),
     }
 
 
@@ -471,7 +476,13 @@ def _score_sections(report: Report) -> list[list[str]]:
     s, classes = report.summary, [printable(c) for c in report.predictions.classes]
     if s is None:
         return [_no_labels()] if report.predictions.names else []
-    return [_class_scores(s, classes), _confusion(s, classes), _overall(report, s), verdict_lines(report, s)]
+    return [
+        _class_scores(s, classes),
+        _confusion(s, classes),
+        _overall(report, s),
+        affect_lines(report.affect),
+        verdict_lines(report, s),
+    ]
 
 
 def _no_labels() -> list[str]:

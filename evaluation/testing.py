@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evaluation.options import TestOptions
 from evaluation.report import Report, make_report, write_report
+from evaluation.strips import mistake_strips, poses_used
 from gait import bundle as bundles
 from gait import floors
 from gait.agreement import HumanAgreement, human_agreement
@@ -16,7 +17,6 @@ from gait.cache import Cache
 from gait.console import say
 from gait.errors import BundleError, GaitmoodError, NothingUsableError
 from gait.formats import KEYPOINT_EXTENSIONS, KeypointOptions
-from gait.label_names import class_name
 from gait.labels import Collection, Sample, find_samples
 from gait.options import write_options
 from gait.predict import predict_walks
@@ -50,9 +50,9 @@ def test(options: TestOptions) -> Tested:
     if options.output is not None:
         refuse_filled(options.output)
     path = options.model or bundles.newest(options.saved_models)
-    record = bundles.read_record(path) or _plain_record(path, options)
+    record = bundles.known_or_assumed(path, options.classes, options.rate, options.background)
     collection = _find(options, record)
-    samples, left_out = _with_known_labels(collection.samples, record)
+    samples, left_out = _with_known_labels(collection, record)
     left_out += collection.left_out
     cache, started = Cache(options.cache), time.time()
     prepared = record.preprocess.prepare(samples, cache, options.jobs)
@@ -64,8 +64,9 @@ def test(options: TestOptions) -> Tested:
         reasons = "".join(f"\n  {name}: {reason}" for name, reason in left_out)
         raise NothingUsableError(f"none of the walks in {collection.folder}/ can be used:{reasons}")
     bundle = bundles.load(path, assumed=record)
+    predictions = predict_walks(bundle, prepared.walks)
     report = make_report(
-        predict_walks(bundle, prepared.walks),
+        predictions,
         title=f"Test on {collection.folder}{' (walks held out by training)' if options.held_out else ''}",
         model=_in_a_line(bundle),
         training_majority=record.training_majority,
@@ -75,16 +76,9 @@ def test(options: TestOptions) -> Tested:
         floors=_floors(record, prepared.walks),
     )
     folder = options.output or new_run(options.runs, f"test-{path.stem}")
-    write_report(report, folder)
+    write_report(report, folder, mistake_strips(predictions, samples, cache, poses_used(record.preprocess)))
     write_options(options, folder / "options.json")
     return Tested(report, folder)
-
-
-def _plain_record(path: Path, options: TestOptions) -> bundles.Record:
-    if options.classes is None:
-        return bundles.load(path).record  # raises, and says which options to give
-    classes = [class_name(name) for name in options.classes.split(",")]
-    return bundles.plain_record(path, classes, options.rate, options.background)
 
 
 def _find(options: TestOptions, record: bundles.Record) -> Collection:
@@ -93,7 +87,7 @@ def _find(options: TestOptions, record: bundles.Record) -> Collection:
         videos = options.videos or Path(record.options.get("videos", "videos"))
         trained_with = record.options.get("labels")
         labels = options.labels or (Path(trained_with) if trained_with and not options.videos else None)
-    keypoints = None if record.preprocess.kind == "clips" else _keypoint_options(options, record)
+    keypoints = _keypoint_options(options, record) if record.preprocess.keypoints else None
     collection = find_samples(videos, labels, keypoints=keypoints)
     if not collection.samples:
         _refuse_empty(collection, (*EXTENSIONS, *(KEYPOINT_EXTENSIONS if keypoints else ())))
@@ -146,9 +140,11 @@ def _only_held_out(collection: Collection, record: bundles.Record, jobs: int | N
 
 
 def _with_known_labels(
-    samples: Sequence[Sample], record: bundles.Record
+    collection: Collection, record: bundles.Record
 ) -> tuple[list[Sample], list[tuple[str, str]]]:
-    known = ", ".join(record.classes)
+    known, samples = ", ".join(record.classes), collection.samples
+    if collection.classes != record.classes:  # soft labels are over the collection's own
+        samples = [replace(sample, soft=None) for sample in samples]
     strangers = [s for s in samples if s.label is not None and s.label not in record.classes]
     usable = [s for s in samples if s.label is None or s.label in record.classes]
     if strangers and not any(s.label for s in usable):

@@ -427,7 +427,7 @@ def test_the_run_folder_holds_its_files_and_nothing_is_overwritten(tmp_path):
     assert (folder / "report.txt").read_text(encoding="utf-8") == report.text()
     assert json.loads((folder / "report.json").read_text()) == report.to_json()
     before = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
-    with pytest.raises(GaitmoodError, match=r"already holds report\.json"):
+    with pytest.raises(GaitmoodError, match=r"already holds report\.html"):
         write_report(report, folder)
     assert before == {p: p.stat().st_mtime_ns for p in folder.iterdir()}
 

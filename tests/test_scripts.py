@@ -85,6 +85,8 @@ def test_training_tells_its_story(world):
     assert names >= {"options.json", "log.csv", "curves.png", "walks.json", "result.json", "validation"}
     assert json.loads((run / "options.json").read_text())["hold_out"] == 0.25
     assert (folder / "saved_models" / "cnn_lstm.h5").stat().st_size > 50_000
+    page = (run / "validation" / "report.html").read_text(encoding="utf-8")
+    assert "<h2>Training</h2>" in page  # the curves
 
 
 def test_what_scripts_print_off_a_terminal_is_plain_text(world, tested):
@@ -140,6 +142,10 @@ def test_files_and_console_agree(tested):
     assert [entry["video"] for entry in report["left_out"]] == ["happy/zero.mp4"]
     assert (run / "report.txt").read_text(encoding="utf-8") in ran.out
     assert (run / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    page = (run / "report.html").read_text(encoding="utf-8")
+    wrong = sum(a != b for a, b in pairs)
+    assert page.count('src="data:image/jpeg') == min(wrong, 6)
+    assert page.count('src="data:image/png') == 1  # how sure, and how right
     with (run / "predictions.csv").open(encoding="utf-8", newline="") as file:
         assert len(list(csv.reader(file))) == 9
 
