@@ -42,8 +42,8 @@ class BlazePose:
     """
 
     def __init__(self, weights: Weights, threads: int = 1):
-        self._detector = _Network(weights.detector, DETECTOR_SIDE, threads)
-        self._landmarks = _Network(weights.landmarks, LANDMARK_SIDE, threads)
+        self._detector = Network(weights.detector, DETECTOR_SIDE, threads)
+        self._landmarks = Network(weights.landmarks, LANDMARK_SIDE, threads)
         self._boxes = self._detector.output(1, 2254, 12)
         self._scores = self._detector.output(1, 2254, 1)
         self._points = self._landmarks.output(1, 195)
@@ -234,7 +234,7 @@ def _sigmoid(values: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(values, -60, 60)))
 
 
-class _Network:
+class Network:
     """A LiteRT network with one square RGB picture as its input."""
 
     def __init__(self, content: bytes, side: int, threads: int):

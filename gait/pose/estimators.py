@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gait.errors import GaitmoodError, VideoError
-from gait.pose.blazepose import LANDMARKS, LAYOUT, BlazePose
-from gait.pose.root import estimate_root
+from gait.errors import GaitmoodError
+from gait.pose.blazepose import BlazePose
 from gait.pose.sequence import PoseSequence
-from gait.pose.tracking import Landmarks, PeopleTracker, Track, rank_tracks
+from gait.pose.tracking import Finder, Landmarks, PeopleTracker, SingleTracker
+from gait.pose.watching import Tracker, Watcher
 from gait.pose.weights import load_weights
 from gait.video import open_video
 
 Frames = Iterable[tuple[float, np.ndarray]]
 
 VERSION = 1  # raised when the same settings give other joints, so that cached ones are made again
-MIN_SECONDS = 0.5  # shorter appearances are not counted as people
-_LEGS = [25, 26, 27, 28]
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ class PoseSettings:
     still : bool
         Look for a person afresh in every frame, without following or smoothing.
     models : path or None
-        Model files, see :func:`gait.pose.weights.load_weights`; the ``.task`` file for ``mediapipe``.
+        Model files, see :func:`gait.pose.weights.load_weights`; the ``.task`` file for ``mediapipe``; the ``.h5`` file
+        for ``posenet``, by default ``saved_models/posenet.h5``.
     threads : int
         Threads of a network: 1 where several videos run side by side, 2 for one stream.
     """
@@ -46,9 +46,19 @@ class PoseSettings:
     threads: int = 1
 
     def key(self) -> dict[str, Any]:
-        """What a cached pose sequence depends on, as JSON values."""
+        """What a cached pose sequence depends on, as JSON values.
+
+        Raises
+        ------
+        GaitmoodError
+            The user's pose network, on whose weights it depends, is not there.
+        """
         values = asdict(self) | {"models": str(self.models) if self.models else None, "version": VERSION}
         del values["threads"]
+        if self.name == "posenet":
+            from gait.pose.posenet_file import content_of
+
+            values["models"] = content_of(self.models)
         return values
 
 
@@ -95,16 +105,35 @@ def estimate_people(
     All have one row a frame of the video. The list is shorter where fewer people are seen, but never empty:
     where nobody is, it holds one sequence of coverage 0. See :func:`estimate` for the rest.
     """
+    if isinstance(source, str | Path):
+        with open_video(source) as video:
+            found = _sequences(video, settings, people)
+            return [replace(one, notes=one.notes | {"damaged": video.errors}) for one in found]
+    return _sequences(source, settings, people)
+
+
+def _sequences(frames: Frames, settings: PoseSettings, people: int) -> list[PoseSequence]:
+    with open_watcher(settings) as watcher:
+        for seconds, frame in frames:
+            watcher.step(seconds, frame)
+        return watcher.sequences(people)
+
+
+@contextmanager
+def open_watcher(settings: PoseSettings) -> Iterator[Watcher]:
+    """The estimator, ready to take frames one by one.
+
+    Raises
+    ------
+    GaitmoodError
+        As for :func:`estimate`.
+    """
     if settings.name not in ESTIMATORS:
         raise GaitmoodError(
             f"unknown pose estimator '{settings.name}'; known are {', '.join(sorted(ESTIMATORS))}."
         )
-    run = ESTIMATORS[settings.name]
-    if not isinstance(source, str | Path):
-        return _sequences(source, run, settings, people)
-    with open_video(source) as video:
-        found = _sequences(video, run, settings, people)
-        return [replace(one, notes=one.notes | {"damaged": video.errors}) for one in found]
+    with ESTIMATORS[settings.name](settings) as tracker:
+        yield Watcher(tracker, {"source": settings.name, "still": settings.still})
 
 
 def check_ready(settings: PoseSettings) -> None:
@@ -117,103 +146,44 @@ def check_ready(settings: PoseSettings) -> None:
     """
     if settings.name == "blazepose":
         load_weights(settings.models)
+    if settings.name == "posenet":
+        from gait.pose.posenet_file import DEFAULT_FILE, read_record
+
+        read_record(settings.models or DEFAULT_FILE)
 
 
-def _run_blazepose(frames: Frames, settings: PoseSettings) -> list[Track]:
-    finder = BlazePose(load_weights(settings.models), settings.threads)
-    if settings.still:
-        return _collect((seconds, _best(finder, frame)) for seconds, frame in frames)
-    tracker = PeopleTracker(finder)
-    for seconds, frame in frames:
-        tracker.step(seconds, frame)
-    return tracker.tracks
+@contextmanager
+def _open_blazepose(settings: PoseSettings) -> Iterator[Tracker]:
+    yield _tracker(BlazePose(load_weights(settings.models), settings.threads), settings)
 
 
-def _best(finder: BlazePose, frame: np.ndarray) -> Landmarks | None:
+def _tracker(finder: Finder, settings: PoseSettings) -> Tracker:
+    return SingleTracker(lambda _, frame: _best(finder, frame)) if settings.still else PeopleTracker(finder)
+
+
+def _best(finder: Finder, frame: np.ndarray) -> Landmarks | None:
     regions = finder.detect(frame)
     return finder.locate(frame, regions[0]) if regions else None
 
 
-def _run_mediapipe(frames: Frames, settings: PoseSettings) -> list[Track]:
+@contextmanager
+def _open_mediapipe(settings: PoseSettings) -> Iterator[Tracker]:
     from gait.pose.mediapipe_source import open_landmarker
 
     with open_landmarker(settings.models, settings.still) as landmarker:
-        return _collect((seconds, landmarker.locate(seconds, frame)) for seconds, frame in frames)
+        yield SingleTracker(landmarker.locate)
 
 
-ESTIMATORS: dict[str, Callable[[Frames, PoseSettings], list[Track]]] = {
-    "blazepose": _run_blazepose,
-    "mediapipe": _run_mediapipe,
+@contextmanager
+def _open_posenet(settings: PoseSettings) -> Iterator[Tracker]:
+    from gait.pose.posenet_file import DEFAULT_FILE
+    from gait.pose.posenet_finder import open_finder
+
+    yield _tracker(open_finder(settings.models or DEFAULT_FILE), settings)
+
+
+ESTIMATORS: dict[str, Callable[[PoseSettings], AbstractContextManager[Tracker]]] = {
+    "blazepose": _open_blazepose,
+    "mediapipe": _open_mediapipe,
+    "posenet": _open_posenet,
 }
-
-
-def _collect(found: Iterable[tuple[float, Landmarks | None]]) -> list[Track]:
-    """One track of what was found, as it is: without smoothing."""
-    track = Track()
-    for index, (seconds, landmarks) in enumerate(found):
-        if landmarks is not None:
-            track.add(index, seconds, landmarks, again=True)
-    return [track] if track.frames else []
-
-
-class _Clock:
-    """Hands frames on and remembers their times and size."""
-
-    def __init__(self, frames: Frames):
-        self._frames = frames
-        self.times: list[float] = []
-        self.size: tuple[int, int] | None = None
-
-    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
-        for seconds, frame in self._frames:
-            size = frame.shape[:2]
-            if self.size is not None and size != self.size:
-                raise VideoError(f"the picture's size changes from {self.size} to {size}; cut the file there")
-            self.size = size
-            self.times.append(seconds)
-            yield seconds, frame
-
-
-def _sequences(frames: Frames, run: Callable, settings: PoseSettings, people: int) -> list[PoseSequence]:
-    clock = _Clock(frames)
-    tracks = run(clock, settings)
-    if clock.size is None:
-        raise VideoError("not one frame could be decoded")
-    times = np.array(clock.times, np.float64)
-    rate = float(1 / np.median(np.diff(times))) if len(times) > 1 else float("nan")
-    ranked = rank_tracks(tracks, rate)
-    enough = MIN_SECONDS * rate if len(times) > 1 else 1
-    seen = max(sum(len(track.frames) >= enough for track in ranked), min(len(ranked), 1))
-    notes = {"source": settings.name, "still": settings.still, "people": seen}
-    return [_to_sequence(track, times, clock.size, notes) for track in (ranked or [Track()])[:people]]
-
-
-def _to_sequence(
-    track: Track, times: np.ndarray, size: tuple[int, int], notes: dict[str, Any]
-) -> PoseSequence:
-    T, rows = len(times), np.array(track.frames, int)
-    image = np.full((T, LANDMARKS, 2), np.nan, np.float32)
-    world = np.full((T, LANDMARKS, 3), np.nan, np.float32)
-    visibility = np.zeros((T, LANDMARKS), np.float32)
-    observed = np.zeros(T, bool)
-    if len(rows):
-        image[rows], world[rows], visibility[rows] = track.image, track.world, track.visibility
-        observed[rows] = True
-    notes = notes | {"mean_visibility": 0.0, "legs_visible": 0.0}
-    if len(rows):
-        notes["mean_visibility"] = round(float(visibility[rows].mean()), 4)
-        notes["legs_visible"] = round(float((visibility[rows][:, _LEGS].mean(axis=1) > 0.5).mean()), 4)
-    root = estimate_root(image, world, visibility, size) if len(rows) else None
-    return PoseSequence(
-        image=image,
-        world=world,
-        visibility=visibility,
-        time=times,
-        frame_size=(int(size[0]), int(size[1])),
-        layout=LAYOUT,
-        root=root,
-        root_unit="body" if len(rows) else None,
-        root_source="estimated" if len(rows) else "none",
-        observed=observed,
-        notes=notes,
-    )

@@ -149,11 +149,9 @@ class Chain:
         """The best fit (R, J, 2) of the stride's odd harmonics about a middle, of all rates tried."""
         time = self._lap_time[rows]
         flat, centre = (values.reshape(len(rows), -1) for values in (shown, middle))
-        error, fit = min((_fit_rhythm(time, flat, centre, rate, 1) for rate in STRIDE_RATES), key=_by_error)
+        error, fit = _fit_rhythm(time, flat, centre, 1)
         if passes > 1 and error > POOR_FIT * np.sum((flat - centre) ** 2):
-            _, fit = min(
-                (_fit_rhythm(time, flat, centre, rate, passes) for rate in STRIDE_RATES), key=_by_error
-            )
+            _, fit = _fit_rhythm(time, flat, centre, passes)
         return fit.reshape(shown.shape)
 
     def _chunks(self) -> list[np.ndarray]:
@@ -163,10 +161,6 @@ class Chain:
         number = np.minimum((self._lap_time / max(last, 1e-9) * count).astype(int), count - 1)
         chunks = [np.flatnonzero(number == n) for n in range(count)]
         return [rows for rows in chunks if len(rows) >= 8]
-
-
-def _by_error(fit: tuple[float, np.ndarray]) -> float:
-    return fit[0]
 
 
 def _trace(best: np.ndarray, came: np.ndarray) -> np.ndarray:
@@ -180,19 +174,23 @@ def _trace(best: np.ndarray, came: np.ndarray) -> np.ndarray:
 
 
 def _fit_rhythm(
-    time: np.ndarray, shown: np.ndarray, middle: np.ndarray, rate: float, passes: int
+    time: np.ndarray, shown: np.ndarray, middle: np.ndarray, passes: int
 ) -> tuple[float, np.ndarray]:
-    """Squared error and fit (S, D) of the first and third harmonic of a rate (Hz) to values (S, D).
+    """Squared error and fit (S, D) of the first and third harmonic of a rate to values (S, D).
 
-    From the second pass on, values that fit better with the other sign are taken so; the error grows with the
-    number of turns, without which a slightly wrong rate and a turn in the middle would fit as well.
+    Of ``STRIDE_RATES`` the rate with the smallest error. From the second pass on, values that fit better with the
+    other sign are taken so; the error grows with the number of turns, without which a slightly wrong rate and a
+    turn in the middle would fit as well.
     """
-    turn = 2 * np.pi * rate * time
-    waves = np.stack([wave(k * turn) for k in (1, 3) for wave in (np.cos, np.sin)], axis=1)
-    solve = waves @ np.linalg.solve(waves.T @ waves + 0.5 * np.eye(4), waves.T)
-    sign = np.ones((len(time), 1))
+    turn = 2 * np.pi * STRIDE_RATES[:, None] * time
+    waves = np.stack([wave(k * turn) for k in (1, 3) for wave in (np.cos, np.sin)], axis=-1)  # (R, S, 4)
+    transposed = waves.transpose(0, 2, 1)
+    solver = np.linalg.solve(transposed @ waves + 0.5 * np.eye(4), transposed)
+    sign = np.ones((1, len(time), 1))
     for _ in range(passes):
-        fit = solve @ (sign * shown - middle)
-        sign = np.where(np.sum(shown * (fit + middle), axis=1, keepdims=True) < 0, -1, 1)
-    turns = np.count_nonzero(np.diff(sign[:, 0]))
-    return float(np.sum((sign * shown - middle - fit) ** 2)) * (1 + TURN_COST * turns), fit
+        fit = waves @ (solver @ (sign * shown - middle))
+        sign = np.where(np.sum(shown * (fit + middle), axis=-1, keepdims=True) < 0, -1, 1)
+    turns = np.count_nonzero(np.diff(sign[..., 0]), axis=-1)
+    error = np.sum((sign * shown - middle - fit) ** 2, axis=(1, 2)) * (1 + TURN_COST * turns)
+    best = int(error.argmin())
+    return float(error[best]), fit[best]

@@ -16,6 +16,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from gait.skeleton import find_layout
+
 # Focal length over the picture's longer side: about that of a phone's main camera (28 mm on 36 mm film, cut a
 # little for video) and of a webcam. An error in it stretches the distance by the same factor; growth stays
 # growth.
@@ -24,8 +26,7 @@ FOCAL_RATIO = 0.8
 TRUNK_AND_LEG = 0.779
 # In metres: residuals above this lose their weight, so that one misplaced joint does not move the whole body.
 TOLERANCE = 0.05
-SHOULDERS, HIPS, KNEES, ANKLES = (11, 12), (23, 24), (25, 26), (27, 28)  # BlazePose, left and right
-_JOINTS = np.array([*SHOULDERS, *HIPS, *KNEES, *ANKLES])
+LAYOUT = "blazepose33"
 _PASSES = 3
 
 
@@ -35,21 +36,24 @@ def estimate_root(
     visibility: np.ndarray,
     frame_size: tuple[int, int],
     focal: float | None = None,
+    layout: str = LAYOUT,
 ) -> np.ndarray:
     """Path of the hips' middle in body heights, from one static camera.
 
     Parameters
     ----------
-    image : (T, 33, 2) float
-        BlazePose landmarks, pixels.
-    world : (T, 33, 3) float
+    image : (T, V, 2) float
+        Joints, pixels.
+    world : (T, V, 3) float
         The same in metres, axes as in :class:`gait.pose.sequence.PoseSequence`.
-    visibility : (T, 33) float
+    visibility : (T, V) float
         The joints' weights, in [0, 1].
     frame_size : (int, int)
         Height and width of the picture.
     focal : float, optional
         Focal length in pixels; by default ``FOCAL_RATIO`` of the longer side.
+    layout : str
+        Name of the joint layout.
 
     Returns
     -------
@@ -60,24 +64,25 @@ def estimate_root(
     """
     height, width = frame_size
     focal = focal or FOCAL_RATIO * max(frame_size)
-    rays = (image[:, _JOINTS].astype(np.float64) - (width / 2, height / 2)) * (1, -1)
-    joints = world[:, _JOINTS].astype(np.float64)
+    used = np.ravel(find_layout(layout).trunk_and_legs)
+    rays = (image[:, used].astype(np.float64) - (width / 2, height / 2)) * (1, -1)
+    joints = world[:, used].astype(np.float64)
     root = np.full((len(image), 3), np.nan)
     seen = np.isfinite(rays).all(axis=(1, 2)) & np.isfinite(joints).all(axis=(1, 2))
     if not seen.any():
         return root.astype(np.float32)
-    trust = np.maximum(visibility[:, _JOINTS], 0.05)
+    trust = np.maximum(visibility[:, used], 0.05)
     root[seen] = _solve(rays[seen] / focal, joints[seen], trust[seen])
     root[:, 2] *= -1
-    return (root / stature(world)).astype(np.float32)
+    return (root / stature(world, layout)).astype(np.float32)
 
 
-def stature(world: np.ndarray) -> float:
-    """Body height in metres from trunk, thigh and shank of world joints (T, 33, 3): median over the frames.
+def stature(world: np.ndarray, layout: str = LAYOUT) -> float:
+    """Body height in metres from trunk, thigh and shank of world joints (T, V, 3): median over the frames.
 
     Stature = (trunk + thigh + shank) / ``TRUNK_AND_LEG``, the mean of both sides.
     """
-    chain = [world[:, part].astype(np.float64) for part in (SHOULDERS, HIPS, KNEES, ANKLES)]
+    chain = [world[:, list(part)].astype(np.float64) for part in find_layout(layout).trunk_and_legs]
     lengths = sum(np.linalg.norm(a - b, axis=-1).mean(axis=1) for a, b in pairwise(chain))
     return float(np.nanmedian(lengths)) / TRUNK_AND_LEG
 

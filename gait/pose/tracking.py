@@ -7,11 +7,15 @@ here is independent of the networks behind it.
 
 from __future__ import annotations
 
+import bisect
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from gait.skeleton import find_layout
 
 # MediaPipe's pose_landmark_filtering: (min_cutoff in Hz, beta, derivative cutoff in Hz). Image landmarks and
 # alignment points are scaled by the person's size in the picture first, world landmarks are in metres
@@ -27,8 +31,6 @@ MOST_COVERED = 0.6
 MEMORY_SECONDS = 2.0  # for this long a person who was lost is taken for the same when found again nearby
 STEP_SECONDS = 1.0
 STEP_METRES = 0.01  # people who stand still measured below 0.002, walkers seen from in front above 0.02
-_ANKLES = (27, 28)
-_BODY = np.array([11, 12, 23, 24, 25, 26, 27, 28])
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,15 @@ class Landmarks:
         In [0, 1].
     alignment : (2, 2) float
         The points that :func:`region_from_points` takes.
+    layout : str
+        Which joints these are, see :data:`gait.skeleton.LAYOUTS`.
     """
 
     image: np.ndarray
     world: np.ndarray
     visibility: np.ndarray
     alignment: np.ndarray
+    layout: str = "blazepose33"
 
 
 class Finder(Protocol):
@@ -161,6 +166,7 @@ class _Smoother:
             self._world(seconds, found.world),
             found.visibility,
             self._alignment(seconds, found.alignment, size),
+            found.layout,
         )
 
 
@@ -169,15 +175,23 @@ class Track:
 
     Attributes
     ----------
+    number : int
+        From 1 on, in order of appearance.
+    appeared : int
+        The first of those frames.
     frames : list of int
-        Indices of those frames.
+        Indices of those frames; the first ones may be forgotten.
     image, world, visibility : list of arrays
         Their joints, see :class:`Landmarks`.
+    layout : str
+        Which joints these are.
     region : Region
         Where to look in the next frame.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, number: int = 1) -> None:
+        self.number, self.appeared = number, -1
+        self.layout = "blazepose33"
         self.frames: list[int] = []
         self.image: list[np.ndarray] = []
         self.world: list[np.ndarray] = []
@@ -190,7 +204,10 @@ class Track:
         """Take what was found in a frame; ``again`` after a break, when smoothing starts afresh."""
         if again:
             self._smoother = _Smoother()
+        if self.appeared < 0:
+            self.appeared = index
         smooth = self._smoother(seconds, found)
+        self.layout = found.layout
         self.region = region_from_points(smooth.alignment)
         self.last_seen = seconds
         self.frames.append(index)
@@ -198,6 +215,50 @@ class Track:
         self.world.append(smooth.world.astype(np.float32))
         self.visibility.append(smooth.visibility.astype(np.float32))
         self.sizes.append(self.region.side)
+
+    def since(self, first: int) -> Track:
+        """What was seen from a frame on: to look at, not to add to."""
+        at, rest = bisect.bisect_left(self.frames, first), Track(self.number)
+        rest.appeared, rest.layout = self.appeared, self.layout
+        for name in _ROWS:
+            setattr(rest, name, getattr(self, name)[at:])
+        return rest
+
+    def forget(self, before: int) -> None:
+        """Let go of what was seen before a frame."""
+        at = bisect.bisect_left(self.frames, before)
+        for name in _ROWS:
+            del getattr(self, name)[:at]
+
+
+_ROWS = ("frames", "image", "world", "visibility", "sizes")  # what a track holds of each frame
+
+
+class SingleTracker:
+    """What a function finds in each frame by itself: one person, without following or smoothing.
+
+    Parameters
+    ----------
+    locate : function
+        From seconds and a frame (H, W, 3) uint8 RGB to Landmarks, or None.
+    """
+
+    def __init__(self, locate: Callable[[float, np.ndarray], Landmarks | None]):
+        self._locate, self._index = locate, -1
+        self.tracks: list[Track] = []
+
+    def step(self, seconds: float, frame: np.ndarray) -> None:
+        """Take the next frame."""
+        self._index += 1
+        landmarks = self._locate(seconds, frame)
+        if landmarks is not None:
+            self.tracks = self.tracks or [Track()]
+            self.tracks[0].add(self._index, seconds, landmarks, again=True)
+
+    def forget(self, before: int) -> None:
+        """Let go of what was seen before a frame."""
+        for track in self.tracks:
+            track.forget(before)
 
 
 class PeopleTracker:
@@ -216,6 +277,7 @@ class PeopleTracker:
         self._finder = finder
         self._index = -1
         self._active: list[Track] = []
+        self._seen = 0
         self.tracks: list[Track] = []
 
     def step(self, seconds: float, frame: np.ndarray) -> None:
@@ -226,6 +288,12 @@ class PeopleTracker:
         thorough = not self._active or self._index % LOOK_EVERY == 0
         if thorough or lost:
             self._look_for_others(seconds, self._finder.detect(frame, thorough), frame, lost)
+
+    def forget(self, before: int) -> None:
+        """Let go of what was seen before a frame, and of who was not seen since then."""
+        for track in self.tracks:
+            track.forget(before)
+        self.tracks = [track for track in self.tracks if track.frames]
 
     def _follow(self, seconds: float, frame: np.ndarray) -> None:
         """Locate the people followed, the longest seen first; who sits on another's joints is lost."""
@@ -254,7 +322,8 @@ class PeopleTracker:
             track = _nearest(found, lost, seconds)
             again = track is not None
             if track is None:
-                track = Track()
+                self._seen += 1
+                track = Track(self._seen)
                 self.tracks.append(track)
             else:
                 lost.remove(track)
@@ -270,7 +339,8 @@ def _overlap(one: Region, other: Region) -> bool:
 
 def _same_person(one: Landmarks, other: Landmarks) -> bool:
     size = 2 * float(np.linalg.norm(other.alignment[1] - other.alignment[0]))
-    apart = np.linalg.norm(one.image[_BODY] - other.image[_BODY], axis=1)
+    body = np.ravel(find_layout(one.layout).trunk_and_legs)
+    apart = np.linalg.norm(one.image[body] - other.image[body], axis=1)
     return float(apart.mean()) < 0.05 * size
 
 
@@ -316,7 +386,8 @@ def stepping_frames(track: Track, rate: float) -> int:
     The distance does not change where an estimator exchanges left and right.
     """
     world = np.stack(track.world)
-    apart = np.linalg.norm(world[:, _ANKLES[0]] - world[:, _ANKLES[1]], axis=1)
+    left, right = find_layout(track.layout).ankles
+    apart = np.linalg.norm(world[:, left] - world[:, right], axis=1)
     frames = np.array(track.frames)
     reach = max(1, round(rate * STEP_SECONDS / 2)) if math.isfinite(rate) else 1
     first = np.searchsorted(frames, frames - reach)

