@@ -1,8 +1,10 @@
 """What every model promises. A new one costs a line in ``SHAPES``."""
 
+import functools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,12 +12,20 @@ import pytest
 
 from gait import bundle as bundles
 from gait.errors import GaitmoodError
+from gait.inputs import by_name, describe, records
 from gait.models import MODELS, architecture, build_model
 from gait.models.classical import Choice, ClassicalModel
 from gait.predict import BATCH, predict_clips
-from gait.preprocess import KINDS, ClipPreprocess, FeaturePreprocess, JointPreprocess
+from gait.preprocess import (
+    KINDS,
+    ClipPreprocess,
+    FeaturePreprocess,
+    JointPreprocess,
+    LandmarkClipPreprocess,
+)
 
 CLASSES = ("angry", "happy", "sad")
+ROOT = Path(__file__).resolve().parents[1]
 
 # A small input for each model: what prepares it, every axis of another size.
 FEATURES = FeaturePreprocess(
@@ -24,6 +34,9 @@ FEATURES = FeaturePreprocess(
 SHAPES = {
     "cnn_lstm": ClipPreprocess(length=4, rate=10.0, height=14, width=11),
     "keypoint_lstm": JointPreprocess(length=7, rate=10.0),
+    "st_gcn": JointPreprocess(length=7, rate=10.0),
+    "mdt_gcn": JointPreprocess(length=7, rate=10.0),
+    "spatiotemporal": LandmarkClipPreprocess(length=3, rate=10.0, height=19, width=16),
     "random_forest": FEATURES,
     "extra_trees": FEATURES,
     "svm": FEATURES,
@@ -31,6 +44,8 @@ SHAPES = {
     "mlp": FEATURES,
     "best_classical": FEATURES,
 }
+# Networks with layers of their own: the file opens where these are imported.
+OWN_LAYERS = ("spatiotemporal", "st_gcn", "mdt_gcn")
 NETWORKS = [name for name in MODELS if MODELS[name].kind != "features"]
 
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -38,11 +53,19 @@ every_network = pytest.mark.parametrize("name", NETWORKS)
 
 
 def clips(name, count=5, seed=0):
-    shape = (count, *SHAPES[name].input_shape)
-    return np.random.default_rng(seed).random(shape, np.float32)
+    shape, rng = SHAPES[name].input_shape, np.random.default_rng(seed)
+    if isinstance(shape, dict):
+        return records({part: rng.random((count, *one), np.float32) for part, one in shape.items()})
+    return rng.random((count, *shape), np.float32)
 
 
-def make(name, seed=0):
+@functools.cache
+def make(name):
+    """The bundle that tests look at and leave as it is."""
+    return fresh(name)
+
+
+def fresh(name, seed=0):
     """A bundle whose answers differ from clip to clip: an untrained network, or a model fitted to noise."""
     if name in NETWORKS:
         keras.utils.set_random_seed(seed)
@@ -90,7 +113,7 @@ def test_is_functional_with_a_named_emotion_output_in_float32(name):
     model = make(name).model
     assert isinstance(model, keras.Model)
     assert set(model.output) == set(model.output_names)
-    outputs = model.predict_on_batch(clips(name))
+    outputs = model.predict_on_batch(by_name(clips(name)))
     assert outputs["emotion"].shape == (5, len(CLASSES))
     assert outputs["emotion"].dtype == np.float32
 
@@ -123,15 +146,26 @@ def test_what_is_loaded_answers_as_what_was_saved_and_keeps_the_class_order(name
 
 @every_model
 def test_same_seed_same_answers(name):
-    first, second = (predict_clips(make(name, 7), clips(name)) for _ in range(2))
+    first, second = (predict_clips(fresh(name, 7), clips(name)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
 @every_network
 def test_same_seed_same_weights(name):
-    first, second, other = (make(name, seed).model.get_weights() for seed in (7, 7, 8))
+    first, second, other = (fresh(name, seed).model.get_weights() for seed in (7, 7, 8))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def lesson(parts, x, emotion):
+    """A batch as training's dataset makes it."""
+    copies = np.arange(len(x)) % getattr(parts, "COPIES", 1)
+    x = parts.copy(x, copies) if copies.any() else x
+    targets = {"emotion": emotion}
+    if getattr(parts, "AFFECT", False):
+        targets |= {"valence": np.linspace(-1, 1, len(x)), "arousal": np.linspace(0, 1, len(x))}
+    more = parts.targets(x, {**targets, "copy": copies}) if hasattr(parts, "targets") else {}
+    return by_name(x), {**targets, **more}
 
 
 @every_network
@@ -139,10 +173,11 @@ def test_learns(name):
     """Gradients reach every weight, for labels and for distributions over classes."""
     x = clips(name, 3)
     for soft, targets in ((False, np.array([0, 1, 2])), (True, np.eye(3)[[2, 1, 0]])):
-        model = make(name).model
+        model = fresh(name).model
         before = model.get_weights()
-        model.compile(keras.optimizers.Adam(0.01), architecture(name).losses(soft))
-        model.train_on_batch(x, {"emotion": targets})
+        # One step is not worth a graph.
+        model.compile(keras.optimizers.Adam(0.01), architecture(name).losses(soft), run_eagerly=True)
+        model.train_on_batch(*lesson(architecture(name), x, targets))
         after = model.get_weights()
         assert all(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
@@ -164,18 +199,19 @@ def test_an_empty_input_is_refused(name):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_number_that_is_not_finite_is_refused(name, bad):
     x = clips(name)
-    x[3].flat[7] = bad
+    (x if x.dtype.names is None else x["landmarks"])[3].flat[7] = bad
     with pytest.raises(GaitmoodError, match=r"finite numbers were expected.*clip 3"):
         predict_clips(make(name), x)
 
 
 @every_model
 def test_a_wrong_shape_is_refused_with_both_shapes(name):
-    shape = ", ".join(map(str, SHAPES[name].input_shape))
-    for wrong in (clips(name)[0], clips(name)[None], clips(name)[:, :-1]):
+    shape, x = SHAPES[name].input_shape, clips(name)
+    expected = describe(shape) if isinstance(shape, dict) else ", ".join(map(str, shape))
+    for wrong in (x[0], x[None], x[:, :-1] if x.dtype.names is None else x["frames"]):
         with pytest.raises(GaitmoodError) as caught:
             predict_clips(make(name), wrong)
-        assert shape in str(caught.value)
+        assert expected in str(caught.value)
         assert str(wrong.shape) in str(caught.value)
 
 
@@ -211,19 +247,35 @@ class Unwelcome:
     """A type that no classical model needs."""
 
 
-@every_network
-def test_plain_keras_opens_the_file_in_a_process_that_knows_nothing_of_us(name, tmp_path):
+def opened_elsewhere(name, tmp_path, before, after="", **environment):
+    """What plain Keras answers in a process of its own."""
     bundle, x = make(name), clips(name)
     saved(tmp_path, bundle)
     np.save(tmp_path / "x.npy", x)
     code = (
-        "import keras, numpy, sys; m = keras.models.load_model('model.h5');"
-        "numpy.save('y.npy', m.predict(numpy.load('x.npy'), verbose=0)['emotion']);"
-        "assert not [n for n in sys.modules if n.split('.')[0] in ('gait', 'training', 'synthesis')]"
+        f"{before}; import keras, numpy, sys; m = keras.models.load_model('model.h5');"
+        "x = numpy.load('x.npy'); x = {n: x[n] for n in x.dtype.names} if x.dtype.names else x;"
+        f"numpy.save('y.npy', m.predict(x, verbose=0)['emotion']); {after}"
     )
     plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=plain, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**plain, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), predict_clips(bundle, x), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in OWN_LAYERS])
+def test_plain_keras_opens_the_file_in_a_process_that_knows_nothing_of_us(name, tmp_path):
+    stranger = "assert not [n for n in sys.modules if n.split('.')[0] in ('gait', 'training', 'synthesis')]"
+    opened_elsewhere(name, tmp_path, "pass", stranger)
+
+
+@pytest.mark.parametrize("name", OWN_LAYERS)
+def test_plain_keras_opens_the_file_where_the_model_s_own_layers_are_imported(name, tmp_path):
+    opened_elsewhere(name, tmp_path, f"import {MODELS[name].where}", PYTHONPATH=str(ROOT))

@@ -7,7 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gait import skeleton
+from gait import landmarks, skeleton
+from gait.inputs import records
 
 MAX_SHIFT, MAX_ZOOM = 0.06, 0.12
 BRIGHTNESS, CONTRAST = 30.0, 0.2
@@ -70,6 +71,25 @@ def vary_clip(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     -------
     (T, H, W, 3) uint8
     """
+    return _vary_frames(clip, rng)[0]
+
+
+def vary_landmark_clip(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Vary the frames as :func:`vary_clip` does; where they are mirrored, so are the landmarks.
+
+    Parameters
+    ----------
+    clip : () record of ``frames``, ``landmarks`` and ``mask``
+        See :class:`gait.preprocess.landmark_clips.LandmarkClipPreprocess`.
+    """
+    frames, mirrored = _vary_frames(clip["frames"], rng)
+    points = clip["landmarks"], clip["mask"]
+    points = landmarks.mirror(*points) if mirrored else points
+    return records({"frames": frames, "landmarks": points[0], "mask": points[1]}, axes=0)
+
+
+def _vary_frames(clip: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
+    """Frames (T, H, W, 3) varied, and whether they were mirrored."""
     height, width = clip.shape[1:3]
     zoom = 1 + rng.uniform(0, MAX_ZOOM)
     sign = -1.0 if rng.random() < 0.5 else 1.0
@@ -79,14 +99,15 @@ def vary_clip(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     matrix = np.column_stack([np.diag(scale), centre - scale * centre + shift])
     gain, offset = 1 + rng.uniform(-CONTRAST, CONTRAST), rng.uniform(-BRIGHTNESS, BRIGHTNESS)
     table = np.clip((np.arange(256) - 128) * gain + 128 + offset, 0, 255).astype(np.uint8)
-    return np.stack(
-        [
-            cv2.warpAffine(table[frame], matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
-            for frame in clip
-        ]
-    )
+    frames = [
+        cv2.warpAffine(table[frame], matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        for frame in clip
+    ]
+    return np.stack(frames), sign < 0
 
 
 def vary(clip: np.ndarray, how: Any, rng: np.random.Generator) -> np.ndarray:
     """Vary a clip as its kind of preprocessing asks."""
-    return vary_joints(clip, how.layout, rng) if how.kind == "joints" else vary_clip(clip, rng)
+    if how.kind == "joints":
+        return vary_joints(clip, how.layout, rng)
+    return vary_landmark_clip(clip, rng) if how.kind == "landmark clips" else vary_clip(clip, rng)

@@ -7,11 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from gait.console import say
 from gait.errors import GaitmoodError
 from gait.models import architecture
-from gait.models.classical import Choice, Classical, ClassicalModel, Folds
+from gait.models.classical import (
+    AFFECT_ALPHAS,
+    Choice,
+    Classical,
+    ClassicalModel,
+    Folds,
+    affect_regression,
+)
 from gait.preprocess.features import FeaturePreprocess
 from gait.preprocess.walks import Walk
 from gait.workers import usable_cores
@@ -57,6 +65,34 @@ def fit_classical(
     if parts.calibrated:
         pipeline.named_steps["model"].cv = None  # rows of the training, of no use any more
     return ClassicalModel(pipeline)
+
+
+def fit_affect(
+    how: FeaturePreprocess, walks: Sequence[Walk], values: np.ndarray, groups: Sequence[str]
+) -> Pipeline:
+    """Fit valence and arousal to the walks of which both are known, ``alpha`` chosen by grouped inner folds.
+
+    Parameters
+    ----------
+    values : (N, 2) float
+        NaN where not known.
+    groups : sequence of length N
+        Subject of each walk.
+    """
+    from sklearn.model_selection import GridSearchCV, GroupKFold
+    from threadpoolctl import threadpool_limits
+
+    known = np.flatnonzero(np.isfinite(values).all(axis=1))
+    X, y, who = np.stack([how.read(walks[i]) for i in known]), values[known], np.asarray(groups)[known]
+    folds = min(INNER_FOLDS, len(set(who)))
+    with threadpool_limits(1):
+        if folds < 2:
+            return affect_regression().fit(X, y)
+        grid = {"model__alpha": AFFECT_ALPHAS}
+        search = GridSearchCV(
+            affect_regression(), grid, scoring="neg_mean_absolute_error", cv=GroupKFold(folds)
+        )
+        return search.fit(X, y, groups=who).best_estimator_
 
 
 def grouped_folds(y: np.ndarray, groups: np.ndarray, seed: int) -> Folds:

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from gait.affect import NAMES
+from gait.inputs import by_name
 from gait.preprocess import Walk
 from training.augment import vary, vary_time
 from training.balance import class_weights, shown_walks
@@ -28,6 +30,8 @@ class ClipDataset(keras.utils.PyDataset):
         Class index of each walk.
     soft : (N, K) float, optional
         Distributions to learn instead of the labels.
+    affect : (N, 2) float, optional
+        Valence and arousal to learn, NaN where not known.
     architecture : module, optional
         The model's file: it may ask for variants of clips, and makes the targets of its own outputs, see
         :mod:`gait.models`.
@@ -48,6 +52,7 @@ class ClipDataset(keras.utils.PyDataset):
         labels: np.ndarray,
         *,
         soft: np.ndarray | None = None,
+        affect: np.ndarray | None = None,
         architecture: Any = None,
         batch_size: int = 8,
         balance: str = "none",
@@ -59,6 +64,8 @@ class ClipDataset(keras.utils.PyDataset):
         self._how, self._walks, self._batch_size = how, walks, batch_size
         self._labels = np.asarray(labels)
         self._known = {"emotion": self._labels if soft is None else np.asarray(soft)}
+        if affect is not None:
+            self._known |= dict(zip(NAMES, np.asarray(affect).T, strict=True))
         self._copies = getattr(architecture, "COPIES", 1)
         self._architecture = architecture
         self._augment, self._shuffle, self._seed = augment, shuffle, seed
@@ -92,7 +99,7 @@ class ClipDataset(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self._items) // self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[Any, dict[str, np.ndarray], np.ndarray]:
         first = index * self._batch_size
         batch = range(first, min(first + self._batch_size, len(self._items)))
         owners, _, copies = (
@@ -104,7 +111,7 @@ class ClipDataset(keras.utils.PyDataset):
             inputs = self._architecture.copy(inputs, copies)
         if hasattr(self._architecture, "targets"):
             targets |= self._architecture.targets(inputs, {**targets, "copy": copies})
-        return inputs, targets, self._weights[owners]
+        return by_name(inputs), targets, self._weights[owners]
 
     def _clip(self, position: int) -> np.ndarray:
         owner, start, _ = self._items[position]

@@ -12,10 +12,14 @@ import keras
 
 from gait.console import progress_bar, say
 from gait.models import architecture, build_model
+from gait.models.affect import losses as affect_losses
+from gait.models.affect import with_affect, without_affect
 from training.callbacks import Bar, Epochs, Keeper
 from training.dataset import ClipDataset
 from training.options import TrainOptions
 from training.runs import read_state
+
+EPOCHS = 40
 
 
 @dataclass(frozen=True)
@@ -27,18 +31,31 @@ class Fitted:
     best_epoch: int
 
 
-def fresh_model(options: TrainOptions, shape: tuple[int, ...], classes: int, soft: bool) -> Any:
-    """Build and compile the model that the options name."""
+def fresh_model(
+    options: TrainOptions, shape: tuple[int, ...], classes: int, soft: bool, affect: bool = False
+) -> Any:
+    """Build and compile the model that the options name, with valence and arousal if ``affect``, else without."""
     parts = architecture(options.model)
     with _precision(options):
         model = build_model(options.model, shape, classes)
+        model = with_affect(model) if affect else without_affect(model)
+        losses = parts.losses(soft) | (affect_losses() if affect else {})
+        weights = getattr(parts, "LOSS_WEIGHTS", {})
         model.compile(
-            optimizer=keras.optimizers.Adam(options.learning_rate or parts.LEARNING_RATE),
-            loss=parts.losses(soft),
+            optimizer=_optimizer(options, parts),
+            loss={name: loss for name, loss in losses.items() if name in model.output},
+            loss_weights={name: weights.get(name, 1.0) for name in losses if name in model.output},
             metrics={"emotion": "accuracy"},
             jit_compile=options.xla,
         )
     return model
+
+
+def _optimizer(options: TrainOptions, parts: Any) -> keras.optimizers.Optimizer:
+    step = options.learning_rate or parts.LEARNING_RATE
+    if decay := getattr(parts, "WEIGHT_DECAY", None):
+        return keras.optimizers.AdamW(step, weight_decay=decay)
+    return keras.optimizers.Adam(step)
 
 
 @contextmanager
@@ -68,19 +85,20 @@ def fit(
             model = keras.models.load_model(checkpoints / state["last"])
         say(f"Going on after epoch {state['epoch']}.")
     companions = _companions(options, validated=validation is not None)
+    epochs = options.epochs or getattr(architecture(options.model), "EPOCHS", EPOCHS)
     keeper = Keeper(checkpoints, companions, state)
     done = state["epoch"] if state else 0
     finished = bool(state and state["memory"].get("EarlyStopping", {}).get("stopped_epoch"))
-    if done < options.epochs and not finished:
-        with progress_bar("Training", len(train) * (options.epochs - done)) as bar:
+    if done < epochs and not finished:
+        with progress_bar("Training", len(train) * (epochs - done)) as bar:
             extra = [keras.callbacks.TensorBoard(folder / "tensorboard")] if options.tensorboard else []
             model.fit(
                 train,
                 validation_data=validation,
-                epochs=options.epochs,
+                epochs=epochs,
                 initial_epoch=done,
                 shuffle=False,  # the dataset does; Keras would by a state that no checkpoint holds
-                callbacks=[Epochs(train), *companions, *extra, keeper, Bar(bar, options.epochs)],
+                callbacks=[Epochs(train), *companions, *extra, keeper, Bar(bar, epochs)],
                 verbose=0,
             )
     model.load_weights(keeper.best_weights)

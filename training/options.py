@@ -20,15 +20,18 @@ class TrainOptions:
     demo: bool = False
     """Fill empty videos/ and videosTest/ with synthetic walkers first."""
     model: str = "cnn_lstm"
-    """Architecture."""
+    """Architecture; with --cross-validate also several, A,B,..., or all, to compare them on the same folds."""
     name: str | None = None
     """Name of the model file; by default the architecture's."""
     frames: int | None = None
-    """Frames of a clip; by default 30 of video, 48 of joints."""
+    """Frames of a clip; by default 30 of video (spatiotemporal: 16), 48 of joints."""
     rate: float | None = None
     """Frames per second at which walks are sampled; by default 15 of video, 24 of joints."""
     poses: str = "blazepose"
-    """Pose estimator of the keypoint models."""
+    """Pose estimator of the keypoint models and of landmarks."""
+    landmarks: Literal["body", "face", "none"] = "body"
+    """What the spatiotemporal network sees beside frames: joints of the body; points of the face where one is seen,
+    else of the body; or nothing."""
     emotions: Literal["step", "proxemo"] | None = None
     """Keypoint files: the emotions that integer labels mean. step: angry, neutral, happy, sad; proxemo: angry,
     happy, sad, neutral."""
@@ -37,7 +40,8 @@ class TrainOptions:
     keypoint_first: Literal["left", "right"] = "left"
     """Keypoint files of Emotion-Gait and MDT-GCN: the side of the first arm and leg."""
     frame_size: str = "auto"
-    """Height x width of a clip's frames, such as 80x45; auto: the videos' own shape, longer side 80."""
+    """Height x width of a clip's frames, such as 80x45; auto: the videos' own shape, longer side 80 (spatiotemporal:
+    224x224)."""
     background: Literal["subtract", "keep"] = "subtract"
     """Show the network what moves (each clip minus its mean picture), or the frames as they are."""
     hold_out: float = 0.0
@@ -45,13 +49,16 @@ class TrainOptions:
     validation: float | None = None
     """Share of the remaining walks to validate on: whole subjects. By default 0.2 for networks, whose epoch they
     choose, and 0 for classical models, which need none. 0: train on all, networks for all epochs."""
+    search: int = 0
+    """Networks: settings (learning rate, batch size, balance) to try inside the training subjects first, judged by
+    the validation walks. Classical models always search theirs."""
     cross_validate: str | None = None
     """Instead of saving a model, predict every walk by a model that never saw its walker: loso (leave one subject
     out) or a number of folds."""
     repeats: int = 1
     """Times that cross-validation deals the walks anew, with other folds and seeds."""
-    epochs: int = 40
-    """Passes over the training walks, at most."""
+    epochs: int | None = None
+    """Passes over the training walks, at most; by default the architecture's (40; spatiotemporal: 50)."""
     patience: int = 10
     """Epochs without a lower validation loss after which training stops."""
     batch_size: int = 8
@@ -65,6 +72,9 @@ class TrainOptions:
     by turns, scale, noise and gaps; features by mirror only."""
     soft_labels: bool = False
     """Train on the raters' distribution over emotions where ratings are given."""
+    affect: bool = False
+    """Learn valence and arousal, too: as the label file gives them, else derived from the emotion. The
+    spatiotemporal network always does."""
     mixed_precision: bool = False
     """Compute in half precision (for GPUs)."""
     xla: bool = False
@@ -113,6 +123,8 @@ class TrainOptions:
                     f"--{name.replace('_', '-')}: a number above 0 was expected, found {value}."
                 )
         self._check_cross_validation()
+        if self.search < 0:
+            raise GaitmoodError(f"--search: a number of trials was expected, found {self.search}.")
         if self.seed < 0:
             raise GaitmoodError(f"--seed: a number that is not negative was expected, found {self.seed}.")
         if self.name is not None and (self.name != Path(self.name).name or self.name.startswith(".")):

@@ -13,11 +13,12 @@ from typing import Any
 from gait.errors import DiskFullError, GaitmoodError, InterruptedRunError, is_disk_full
 from gait.predictions import write_beside
 
+PROGRAM = "python train.py"
 OPTIONS, WALKS, STATE, RESULT = "options.json", "walks.json", "checkpoint/state.json", "result.json"
 
 
-def unfinished_run(runs: Path, begun: str = STATE) -> Path:
-    """The newest run folder that holds the file ``begun`` and no result.
+def unfinished_run(runs: Path, begun: str = STATE, program: str = PROGRAM) -> Path:
+    """The newest run folder that holds the file ``begun`` and no result; ``program`` makes such runs.
 
     Raises
     ------
@@ -28,7 +29,7 @@ def unfinished_run(runs: Path, begun: str = STATE) -> Path:
     found = [file.parents[depth - 1] for file in runs.glob(f"*/{begun}")]
     found = [folder for folder in found if not (folder / RESULT).exists()]
     if not found:
-        raise GaitmoodError(f"--resume: no interrupted run in {runs}/. Start one with: python train.py")
+        raise GaitmoodError(f"--resume: no interrupted run in {runs}/. Start one with: {program}")
     return max(found, key=lambda folder: ((folder / begun).stat().st_mtime, folder.name))
 
 
@@ -64,13 +65,15 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def interruptible(folder: Path) -> Iterator[None]:
+def interruptible(folder: Path, program: str = PROGRAM) -> Iterator[None]:
     """Say how to go on when Ctrl-C or a full disk ends training; leave nothing half-written.
 
     Parameters
     ----------
     folder : path
         The run folder; its ``checkpoint`` folder is what training goes on from.
+    program : str
+        The command that goes on, with ``--resume``.
 
     Raises
     ------
@@ -85,12 +88,12 @@ def interruptible(folder: Path) -> Iterator[None]:
             raise
         epoch = read_state(folder / "checkpoint")["epoch"]
         raise InterruptedRunError(
-            f"interrupted; epoch {epoch} is kept. Go on with: python train.py {again}"
+            f"interrupted; epoch {epoch} is kept. Go on with: {program} {again}"
         ) from None
     except (OSError, RuntimeError, DiskFullError) as error:
         if not isinstance(error, DiskFullError) and not is_disk_full(error):
             raise
-        how = f"go on with: python train.py {again}" if begun.exists() else "run the same command again."
+        how = f"go on with: {program} {again}" if begun.exists() else "run the same command again."
         raise DiskFullError(
             f"the disk is full while writing to {folder}. Free some room and {how}"
         ) from error

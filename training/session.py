@@ -16,7 +16,9 @@ from gait.backend import start_keras
 from gait.cache import Cache
 from gait.console import say
 from gait.errors import GaitmoodError
+from gait.inputs import describe
 from gait.floors import gists
+from gait.labels import Sample
 from gait.models import architecture, find_entry
 from gait.options import plain, read_options, write_options
 from gait.predict import predict_walks
@@ -25,7 +27,9 @@ from gait.preprocess import Walk
 from gait.runs import new_run, write_json
 from gait.splits import groups_of
 from training import runs
+from training.affect import affect_targets, learns_affect
 from training.options import TrainOptions
+from training.search import search
 from training.walks import TrainingWalks, gather
 
 # A trained model, its curves, and the epoch that was chosen (None where there are none).
@@ -34,13 +38,15 @@ Fit = tuple[Any, dict[str, list[float]], int | None]
 
 @dataclass(frozen=True)
 class Result:
-    """What a run produced: the model file, the run folder, predictions for the validation walks (if any)."""
+    """What a run produced: the model file, the run folder, predictions for the validation walks (if any) and where
+    these lie."""
 
     model: Path
     folder: Path
     validation: Predictions | None
     record: bundles.Record
     left_out: tuple[tuple[str, str], ...]
+    samples: tuple[Sample, ...]
 
 
 def train(options: TrainOptions) -> Result:
@@ -96,6 +102,8 @@ def fit_bundle(
 ) -> tuple[bundles.Bundle, int | None]:
     """Fit the model that the options name to the walks; the bundle, not saved yet, and the chosen epoch."""
     fit = _fit_classical if walks.preprocess.kind == "features" else _fit_network
+    if options.search and fit is _fit_network:  # classical models always search their grid
+        options = search(options, walks, folder, fit)
     model, history, best_epoch = fit(options, walks, folder)
     return bundles.Bundle(folder, model, _record(options, walks, history)), best_epoch
 
@@ -109,7 +117,8 @@ def _fit_and_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> 
     path = bundles.free_name(options.saved_models, options.name or options.model, options.overwrite)
     bundles.save(path, bundle.model, record)
     write_json(folder / runs.RESULT, {"model": str(path), "best_epoch": best_epoch})
-    return Result(path, folder, validation, record, walks.left_out)
+    samples = tuple(walk.sample for walk in walks.validation)
+    return Result(path, folder, validation, record, walks.left_out, samples)
 
 
 def _fit_network(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Fit:
@@ -122,10 +131,11 @@ def _fit_network(options: TrainOptions, walks: TrainingWalks, folder: Path) -> F
     soft = options.soft_labels
     if soft:
         _check_soft(walks)
+    affect = learns_affect(options, walks)
     shape = walks.preprocess.input_shape
-    model = fresh_model(options, shape, len(walks.classes), soft)
-    say(f"Model {options.model}: {model.count_params():,} parameters, input {' x '.join(map(str, shape))}")
-    fitted = fit(model, *_datasets(options, walks, soft), options, folder)
+    model = fresh_model(options, shape, len(walks.classes), soft, affect)
+    say(f"Model {options.model}: {model.count_params():,} parameters, input {describe(shape)}")
+    fitted = fit(model, *_datasets(options, walks, soft, affect), options, folder)
     runs.draw_curves(folder / "curves.png", fitted.history, fitted.best_epoch)
     if walks.validation:
         say(f"Best epoch {fitted.best_epoch} of {len(fitted.history['loss'])}: lowest validation loss.")
@@ -133,12 +143,16 @@ def _fit_network(options: TrainOptions, walks: TrainingWalks, folder: Path) -> F
 
 
 def _fit_classical(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Fit:
-    from training.classical import fit_classical
+    from training.classical import fit_affect, fit_classical
 
     samples = [walk.sample for walk in walks.train]
     labels = np.array([walks.classes.index(sample.label) for sample in samples])
     groups = groups_of([sample.subject for sample in samples], [sample.name for sample in samples])
+    affect = learns_affect(options, walks)
     model = fit_classical(options, walks.preprocess, walks.train, labels, groups)
+    if affect:
+        values = affect_targets(walks.train, walks.classes)
+        model = replace(model, affect=fit_affect(walks.preprocess, walks.train, values, groups))
     say(f"Model {options.model}: {model.count_params():,} parameters, {len(walks.preprocess.names)} features")
     if not walks.validation:
         say("Trained on every walk that is not held out; --validation 0.2 keeps some aside for a report.")
@@ -153,13 +167,14 @@ def _check_soft(walks: TrainingWalks) -> None:
         )
 
 
-def _datasets(options: TrainOptions, walks: TrainingWalks, soft: bool) -> tuple[Any, Any]:
+def _datasets(options: TrainOptions, walks: TrainingWalks, soft: bool, affect: bool) -> tuple[Any, Any]:
     from training.dataset import ClipDataset
 
     def dataset(part: Sequence[Walk], **how: Any) -> ClipDataset:
         labels = np.array([walks.classes.index(walk.sample.label) for walk in part])
         targets = np.array([walk.sample.soft for walk in part]) if soft else None
-        how.update(soft=targets, architecture=architecture(options.model), batch_size=options.batch_size)
+        how.update(soft=targets, affect=affect_targets(part, walks.classes) if affect else None)
+        how.update(architecture=architecture(options.model), batch_size=options.batch_size)
         return ClipDataset(walks.preprocess, part, labels, **how)
 
     train = dataset(

@@ -84,7 +84,7 @@ def gather_walks(options: TrainOptions, cache: Cache) -> GatheredWalks:
 
 
 def _find(options: TrainOptions) -> Collection:
-    reads_keypoints = find_entry(options.model).kind != "clips"
+    reads_keypoints = KINDS[find_entry(options.model).kind].keypoints
     keypoints = KeypointOptions.of_run(plain(options)) if reads_keypoints else None
     collection = find_samples(options.videos, options.labels, keypoints=keypoints)
     if not collection.samples:
@@ -113,18 +113,24 @@ def preprocessing_for(options: TrainOptions, samples: Sequence[Sample]) -> Any:
     kind = find_entry(options.model).kind
     sampling = {"length": options.frames, "rate": options.rate}
     given = {name: value for name, value in sampling.items() if value is not None}
+    if kind in ("clips", "landmark clips"):
+        given |= _clip_settings(options, samples)
     if kind == "clips":
-        return KINDS[kind](**given, **_clip_settings(options, samples))
+        return KINDS[kind](**given)
+    if kind == "landmark clips":
+        return KINDS[kind](**given, poses=options.poses, landmarks=options.landmarks)
     if kind == "features":
         return KINDS[kind](poses=options.poses)
     return KINDS[kind](**given, poses=options.poses)
 
 
 def _clip_settings(options: TrainOptions, samples: Sequence[Sample]) -> dict[str, Any]:
-    if options.frame_size == "auto":
-        size = choose_frame_size([sample.path for sample in samples])
-    else:
+    if options.frame_size != "auto":
         size = _frame_size(options.frame_size)
+    elif find_entry(options.model).kind == "clips":
+        size = choose_frame_size([sample.path for sample in samples])
+    else:  # the size that the network was described for
+        return {"background": options.background}
     return {"height": size.height, "width": size.width, "background": options.background}
 
 

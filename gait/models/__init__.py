@@ -6,6 +6,11 @@ A model file holds
 - ``build(shape, classes)``: a functional Keras model with named outputs, always ``emotion`` (N, K)
   probabilities in float32, uncompiled,
 - ``losses(soft)``: a loss for each output that is trained; what is computed from others needs none,
+- where they differ from 1, ``LOSS_WEIGHTS`` by output; where it has one, ``WEIGHT_DECAY``, which AdamW then applies
+  apart from the gradient (Loshchilov & Hutter 2019); where it differs from the usual one, ``EPOCHS``,
+- ``AFFECT = True`` where it has the outputs ``valence`` and ``arousal`` of its own (:mod:`gait.models.affect` gives
+  them to others): ``known`` then holds them, too,
+- for its parameter table, ``COMPONENTS``: part, beginning of its layers' names, published number or None,
 - where it has more outputs than ``emotion``, ``targets(inputs, known)``: what each of them is to learn from a
   batch. ``known`` holds what is known of each clip's walk: ``emotion``, (N,) class indices or (N, K)
   distributions. Every output but those in ``known`` must get an array, also where it has no loss: Keras wants
@@ -26,6 +31,7 @@ from typing import Any, NamedTuple
 
 from gait.backend import start_keras
 from gait.errors import GaitmoodError
+from gait.inputs import Shape, describe
 
 
 class Entry(NamedTuple):
@@ -37,7 +43,10 @@ class Entry(NamedTuple):
 
 MODELS = {
     "cnn_lstm": Entry("clips", "gait.models.cnn_lstm"),
+    "spatiotemporal": Entry("landmark clips", "gait.models.spatiotemporal"),
     "keypoint_lstm": Entry("joints", "gait.models.keypoint_lstm"),
+    "st_gcn": Entry("joints", "gait.models.st_gcn"),
+    "mdt_gcn": Entry("joints", "gait.models.mdt_gcn"),
     "random_forest": Entry("features", "gait.models.classical:random_forest"),
     "extra_trees": Entry("features", "gait.models.classical:extra_trees"),
     "svm": Entry("features", "gait.models.classical:svm"),
@@ -75,8 +84,10 @@ def architecture(name: str) -> Any:
     return importlib.import_module(module)
 
 
-def build_model(name: str, shape: tuple[int, ...], classes: int) -> Any:
+def build_model(name: str, shape: Shape, classes: int, **form: bool) -> Any:
     """Build a model for inputs of ``shape`` (without the batch axis), in the form that trains fastest.
+
+    ``form`` goes to the architecture's ``build``, where that knows several.
 
     Raises
     ------
@@ -86,9 +97,9 @@ def build_model(name: str, shape: tuple[int, ...], classes: int) -> Any:
     from gait.models.folding import fold
 
     try:
-        return fold(architecture(name).build(shape, classes))
+        return fold(architecture(name).build(shape, classes, **form))
     except ValueError as error:
         raise GaitmoodError(
-            f"{name} cannot be built for inputs of {' x '.join(map(str, shape))}: give it more frames or "
+            f"{name} cannot be built for inputs of {describe(shape)}: give it more frames or "
             f"larger ones (--frames, --frame-size). Keras says: {str(error).splitlines()[0]}"
         ) from error

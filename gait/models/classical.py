@@ -15,11 +15,13 @@ import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import RobustScaler
 from sklearn.svm import SVC
+
+from gait.affect import HIGHEST, LOWEST, NAMES
 
 # Rows of the training side and of the other, for each fold.
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -69,12 +71,7 @@ class Classical:
     def build_scorer(self, seed: int) -> Pipeline:
         """The same without calibration: what settings, ``model__NAME``, are chosen with."""
         last = self.estimator(**self.fixed, random_state=seed)
-        steps = [
-            ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
-            ("scale", RobustScaler()),
-            ("model", last),
-        ]
-        return Pipeline(steps)
+        return Pipeline([*_prepared(), ("model", last)])
 
     @property
     def middle(self) -> dict[str, Any]:
@@ -111,18 +108,42 @@ class Choice:
     candidates: tuple[str, ...]
 
 
+# Valence and arousal, whatever the model of the emotion; ``alpha`` is chosen.
+AFFECT_ALPHAS = (1.0, 10.0, 100.0, 1000.0)
+
+
+def affect_regression(alpha: float = AFFECT_ALPHAS[2]) -> Pipeline:
+    """The untrained pipeline from features to valence and arousal: ridge regression."""
+    return Pipeline([*_prepared(), ("model", Ridge(alpha))])
+
+
+def _prepared() -> list[tuple[str, Any]]:
+    return [
+        ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
+        ("scale", RobustScaler()),
+    ]
+
+
 best_classical = Choice(("random_forest", "extra_trees", "svm", "logistic_regression", "mlp"))
 
 
 @dataclass(frozen=True)
 class ClassicalModel:
-    """A trained pipeline that answers as a Keras model does."""
+    """A trained pipeline that answers as a Keras model does, and another for valence and arousal where asked for."""
 
     pipeline: Pipeline
+    affect: Pipeline | None = None
 
     def predict_on_batch(self, features: np.ndarray) -> dict[str, np.ndarray]:
-        """Features (N, F) to ``{"emotion": (N, K) float32}``; class i of the training targets is column i."""
-        return {"emotion": self.pipeline.predict_proba(features).astype(np.float32)}
+        """Features (N, F) to ``{"emotion": (N, K) float32}``; class i of the training targets is column i.
+
+        Where it was trained for them, ``valence`` and ``arousal``, (N, 1) float32 each, are cut to their ranges.
+        """
+        answer = {"emotion": self.pipeline.predict_proba(features).astype(np.float32)}
+        if self.affect is not None:
+            values = np.clip(self.affect.predict(features), LOWEST, HIGHEST).astype(np.float32)
+            answer |= {name: values[:, [i]] for i, name in enumerate(NAMES)}
+        return answer
 
     def describe(self) -> str:
         """What kind of model it is, by scikit-learn's name."""
@@ -131,7 +152,7 @@ class ClassicalModel:
 
     def count_params(self) -> int:
         """Numbers that were fitted: tree nodes, support vectors' coefficients, or weights."""
-        return _size(self.pipeline.named_steps["model"])
+        return sum(_size(part.named_steps["model"]) for part in (self.pipeline, self.affect) if part)
 
 
 # Parts of scikit-learn's own that skops does not know to be harmless. Nothing else is ever trusted, whatever a file
@@ -148,7 +169,8 @@ def dump(model: ClassicalModel) -> bytes:
     """A trained model as skops bytes: data, no code."""
     import skops.io
 
-    return skops.io.dumps(model.pipeline, compression=zipfile.ZIP_DEFLATED)
+    parts = model.pipeline if model.affect is None else {"emotion": model.pipeline, "affect": model.affect}
+    return skops.io.dumps(parts, compression=zipfile.ZIP_DEFLATED)
 
 
 def restore(data: bytes) -> ClassicalModel:
@@ -164,7 +186,12 @@ def restore(data: bytes) -> ClassicalModel:
     strangers = set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED)
     if strangers:
         raise ValueError(f"it asks for {', '.join(sorted(strangers))}, which a classical model does not need")
-    return ClassicalModel(skops.io.loads(data, trusted=list(TRUSTED)))
+    parts = skops.io.loads(data, trusted=list(TRUSTED))
+    return (
+        ClassicalModel(parts["emotion"], parts["affect"])
+        if isinstance(parts, dict)
+        else ClassicalModel(parts)
+    )
 
 
 def _size(model: Any) -> int:
