@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ import numpy as np
 from gait import preprocess as preprocessing
 from gait.backend import start_keras
 from gait.errors import BundleError, DiskFullError, is_disk_full, require_room
+from gait.label_names import class_name
 
 FORMAT = 1
 GROUP = "gaitmood"
+POSE_NETWORK = "gaitmood_posenet"  # attribute of a file that holds no bundle, see gait.pose.posenet_file
 CLASSICAL = "scikit-learn"
 SPLITS = ("train", "validation", "held-out")
 
@@ -52,7 +55,11 @@ class KnownWalk:
 
 @dataclass(frozen=True)
 class Record:
-    """All that a bundle knows beside its weights; ``gists`` are those of the walks trained on, see gait.floors."""
+    """All that a bundle knows beside its weights.
+
+    ``gists`` are those of the walks trained on, see :mod:`gait.floors`; ``prints`` the packed fingerprints of
+    ``walks``, see :mod:`gait.fingerprint`, or none in a file from before there were any.
+    """
 
     architecture: str
     classes: tuple[str, ...]
@@ -64,6 +71,7 @@ class Record:
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     validation: Mapping[str, Any] = field(default_factory=dict)
     gists: np.ndarray | None = field(default=None, compare=False)
+    prints: tuple[bytes, ...] = field(default=(), compare=False)
 
     @property
     def training_labels(self) -> list[str]:
@@ -102,7 +110,7 @@ def free_name(folder: Path, name: str, overwrite: bool = False) -> Path:
 
 
 def newest(folder: Path) -> Path:
-    """The model file in a folder that was written last.
+    """The model file in a folder that was written last; pose networks are no models of emotions.
 
     Raises
     ------
@@ -110,10 +118,18 @@ def newest(folder: Path) -> Path:
         There is none.
     """
     files = sorted(folder.glob("*.h5"), key=lambda path: (path.stat().st_mtime, path.name))
-    files = [path for path in files if not path.name.startswith(".")]
+    files = [path for path in files if not path.name.startswith(".") and not _is_pose_network(path)]
     if not files:
         raise BundleError(f"no model in {folder}/. Train one with: python train.py")
     return files[-1]
+
+
+def _is_pose_network(path: Path) -> bool:
+    try:
+        with h5py.File(path) as file:
+            return POSE_NETWORK in file.attrs
+    except OSError:  # no HDF5 file at all: whoever loads it says so
+        return False
 
 
 def save(path: Path, model: Any, record: Record) -> None:
@@ -124,13 +140,26 @@ def save(path: Path, model: Any, record: Record) -> None:
     DiskFullError
         There is no room left; a file that was there before is as it was.
     """
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part.h5")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        require_room(path.parent, 4 * model.count_params())
+    with written_whole(path, 4 * model.count_params() + sum(map(len, record.prints))) as part:
         _save_model(model, part, record)
         with h5py.File(part, "r+") as file:
             _write_record(file, record)
+
+
+@contextmanager
+def written_whole(path: Path, size: int) -> Iterator[Path]:
+    """Where to write a model file of about ``size`` bytes, so that it appears at ``path`` whole or not at all.
+
+    Raises
+    ------
+    DiskFullError
+        There is no room left; a file that was there before is as it was.
+    """
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part.h5")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        require_room(path.parent, size)
+        yield part
         part.replace(path)
     except (OSError, RuntimeError) as error:
         if is_disk_full(error):
@@ -152,10 +181,11 @@ def _save_model(model: Any, path: Path, record: Record) -> None:
     else:
         from gait.models.folding import unfold
 
-        _save_keras(unfold(model), path)
+        save_keras(unfold(model), path)
 
 
-def _save_keras(model: Any, path: Path) -> None:
+def save_keras(model: Any, path: Path) -> None:
+    """Write a model in Keras's own ``.h5`` layout, without its optimizer."""
     import logging
 
     # Keras suggests its newer .keras format for every .h5; .h5 is the product here by choice.
@@ -186,6 +216,10 @@ def _write_record(file: h5py.File, record: Record) -> None:
     group = file.require_group(GROUP)
     if record.gists is not None:
         group.create_dataset("gists", data=record.gists, compression="gzip")
+    if record.prints:
+        prints = group.create_dataset("fingerprints", len(record.prints), h5py.vlen_dtype(np.uint8))
+        for row, packed in enumerate(record.prints):
+            prints[row] = np.frombuffer(packed, np.uint8)
     table = group.create_group("walks")
     for column in fields(KnownWalk):
         cells = [getattr(walk, column.name) or "" for walk in record.walks]
@@ -219,6 +253,11 @@ def read_record(path: Path | str) -> Record | None:
 
 
 def _read_record(path: Path, file: h5py.File) -> Record | None:
+    if POSE_NETWORK in file.attrs:
+        raise BundleError(
+            f"{path}: a pose network, which finds joints; a model of emotions was expected. Train one on its joints: "
+            "python train.py --model keypoint_lstm --poses posenet"
+        )
     if "gaitmood_format" not in file.attrs:
         if "model_config" not in file.attrs:
             raise BundleError(f"{path}: an HDF5 file, but not a model: it holds no Keras model_config.")
@@ -233,6 +272,7 @@ def _read_record(path: Path, file: h5py.File) -> Record | None:
     walks = (KnownWalk(n, c, s or None, label, split) for n, c, s, label, split in zip(*columns, strict=True))
     value.update(
         gists=file[f"{GROUP}/gists"][:] if "gists" in file[GROUP] else None,
+        prints=tuple(row.tobytes() for row in file[GROUP].get("fingerprints", ())),
         classes=tuple(value["classes"]),
         preprocess=preprocessing.restore(value["preprocess"]),
         walks=tuple(walks),
@@ -309,7 +349,11 @@ def _load_keras(path: Path, name: str) -> Any:
 
 def _check_fit(path: Path, model: Any, record: Record) -> None:
     """Refuse a model whose input or output is not what its record says."""
-    wanted, found = record.preprocess.input_shape, tuple(model.input_shape[1:])
+    wanted, inputs = record.preprocess.input_shape, model.input
+    if isinstance(inputs, dict):
+        found = {name: tuple(one.shape[1:]) for name, one in inputs.items()}
+    else:
+        found = tuple(model.input_shape[1:])
     if found != wanted:
         raise BundleError(f"{path}: its preprocessing makes inputs of {wanted}, its model takes {found}.")
     if (outputs := emotion_of(model.output).shape[-1]) != len(record.classes):
@@ -337,6 +381,29 @@ def emotion_of(outputs: Any) -> Any:
             f"a model with one output, or one called 'emotion', was expected; found {len(several)}."
         )
     return several[0]
+
+
+def known_or_assumed(path: Path, classes: str | None, rate: float, background: str) -> Record:
+    """What a model file knows, or for a plain Keras file what the user says of it.
+
+    Parameters
+    ----------
+    classes : str or None
+        In the order of the outputs, separated by commas.
+    rate, background
+        See :func:`plain_record`.
+
+    Raises
+    ------
+    BundleError
+        See :func:`read_record` and :func:`plain_record`; or it is a plain Keras file and nothing is said of it.
+    """
+    record = read_record(path)
+    if record is not None:
+        return record
+    if classes is None:
+        return load(path).record  # raises, and says which options to give
+    return plain_record(path, [class_name(name) for name in classes.split(",")], rate, background)
 
 
 def plain_record(path: Path, classes: Sequence[str], rate: float, background: str = "keep") -> Record:

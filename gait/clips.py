@@ -6,17 +6,21 @@ frame. Its frames are kept once; clips are index ranges over them.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 
 from gait.cache import EntryWriter
 from gait.errors import VideoError
-from gait.video import FrameSize, open_video
+from gait.video import FrameSize, VideoReader, open_video
 
 MIN_SECONDS = 0.5
+
+Watch = Callable[[VideoReader], AbstractContextManager[Iterable[tuple[float, np.ndarray]]]]
 
 
 def nearest_frames(times: np.ndarray, rate: float) -> np.ndarray:
@@ -42,15 +46,28 @@ def nearest_frames(times: np.ndarray, rate: float) -> np.ndarray:
 
 def resample(frames: Iterable[tuple[float, np.ndarray]], rate: float) -> Iterator[np.ndarray]:
     """The frames that :func:`nearest_frames` chooses, from a stream, holding two frames at a time."""
-    previous: tuple[float, np.ndarray] | None = None
-    k = 0
+    sampler = Sampler(rate)
     for now, frame in frames:
-        while k / rate <= now + 1e-6 / rate:
-            target = k / rate
+        yield from sampler.take(now, frame)
+
+
+class Sampler:
+    """Frames at a fixed rate from frames as they come, see :func:`resample`."""
+
+    def __init__(self, rate: float):
+        self._rate, self._count = rate, 0
+        self._previous: tuple[float, np.ndarray] | None = None
+
+    def take(self, now: float, frame: np.ndarray) -> list[np.ndarray]:
+        """The frames, none, one or more, that are known to be chosen when the next one has come."""
+        chosen = []
+        while (target := self._count / self._rate) <= now + 1e-6 / self._rate:
+            previous = self._previous
             earlier = previous is not None and target - previous[0] <= now - target + 1e-9
-            yield previous[1] if earlier else frame
-            k += 1
-        previous = (now, frame)
+            chosen.append(previous[1] if earlier else frame)
+            self._count += 1
+        self._previous = (now, frame)
+        return chosen
 
 
 def window_starts(frames: int, length: int) -> np.ndarray:
@@ -89,8 +106,12 @@ def letterbox(frame: np.ndarray, size: FrameSize) -> np.ndarray:
     return canvas
 
 
-def store_frames(path: Path, rate: float, size: FrameSize, entry: EntryWriter) -> None:
+def store_frames(
+    path: Path, rate: float, size: FrameSize, entry: EntryWriter, watch: Watch = contextlib.nullcontext
+) -> None:
     """Write a walk's frames at a fixed rate and size to a cache entry, array ``frames`` (F, H, W, 3) uint8.
+
+    ``watch`` makes of the reader the frames to go through, and may look at each on the way.
 
     Raises
     ------
@@ -98,13 +119,18 @@ def store_frames(path: Path, rate: float, size: FrameSize, entry: EntryWriter) -
         The file is not a video, or less than half a second of it decodes.
     """
     count = 0
-    with open_video(path, fit=size) as video:
-        for frame in resample(video, rate):
+    with open_video(path, fit=size) as video, watch(video) as frames:
+        for frame in resample(frames, rate):
             entry.append("frames", letterbox(frame, size)[None])
             count += 1
+    check_length(count, rate, video.frames)
+    entry.meta.update(decoded=video.frames, damaged=video.errors)
+
+
+def check_length(count: int, rate: float, decoded: int) -> None:
+    """Raise VideoError where ``count`` frames at a rate, chosen from ``decoded`` ones, are too few for a walk."""
     if count < MIN_SECONDS * rate:
         raise VideoError(
-            f"too short: {video.frames} frame{'s' * (video.frames != 1)} decoded, "
+            f"too short: {decoded} frame{'s' * (decoded != 1)} decoded, "
             f"{count / rate:.2f} s; a walk needs at least {MIN_SECONDS} s"
         )
-    entry.meta.update(decoded=video.frames, damaged=video.errors)

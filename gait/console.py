@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def say(text: str = "") -> None:
@@ -24,6 +27,13 @@ class Progress:
     def __init__(self, advance, note):
         self.advance = advance
         self.note = note
+
+
+def counted(items: Iterable[T], bar: Progress) -> Iterator[T]:
+    """The items one by one; the bar advances when one is done with."""
+    for item in items:
+        yield item
+        bar.advance()
 
 
 @contextmanager

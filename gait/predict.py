@@ -2,49 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from gait.affect import NAMES as AFFECT
+from gait.affect import AffectAnswers, affect_of
 from gait.bundle import Bundle, emotion_of
 from gait.console import progress_bar
 from gait.errors import GaitmoodError
+from gait.inputs import by_name, describe, shape_of
 from gait.predictions import Predictions
 from gait.preprocess import Walk
 
 BATCH = 16
 
 
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a model says of N clips or walks.
+
+    Attributes
+    ----------
+    probabilities : (N, K) float64
+        In the order of the bundle's classes.
+    valence, arousal : (N,) float64 or None
+        In [-1, 1] and [0, 1]; None where the model has no such output.
+    """
+
+    probabilities: np.ndarray
+    valence: np.ndarray | None = None
+    arousal: np.ndarray | None = None
+
+
 def predict_walks(bundle: Bundle, walks: Sequence[Walk]) -> Predictions:
     """Probabilities of each walk: the mean over its clips.
-
-    Clips are batched across walks, a few at a time, so that memory stays flat.
 
     Raises
     ------
     GaitmoodError
         The model answers something else than probabilities.
     """
-    how, classes = bundle.record.preprocess, bundle.record.classes
-    counts = [len(how.starts(walk)) for walk in walks]
-    sums = np.zeros((len(walks), len(classes)))
+    how = bundle.record.preprocess
+    counts = tuple(len(how.starts(walk)) for walk in walks)
     with progress_bar("Predicting", sum(counts)) as bar:
-        for owners, stored in _batches(how, walks):
-            np.add.at(sums, owners, predict_clips(bundle, how.to_input(stored)))
-            bar.advance(len(owners))
+        answers = answer_walks(bundle, walks, advance=bar.advance)
     return Predictions(
         names=tuple(walk.sample.name for walk in walks),
-        classes=classes,
-        probabilities=sums / np.array(counts, float).reshape(-1, 1),
+        classes=bundle.record.classes,
+        probabilities=answers.probabilities,
         labels=tuple(walk.sample.label for walk in walks),
         subjects=tuple(walk.sample.subject for walk in walks),
-        clips=tuple(counts),
+        clips=counts,
+        affect=_beside_known(answers, walks, bundle.record.classes),
     )
 
 
+def _beside_known(answers: Answers, walks: Sequence[Walk], classes: Sequence[str]) -> AffectAnswers | None:
+    if answers.valence is None or answers.arousal is None:
+        return None
+    true = affect_of([walk.sample for walk in walks], classes)
+    return AffectAnswers(np.stack([answers.valence, answers.arousal], axis=1), true)
+
+
+def answer_walks(
+    bundle: Bundle,
+    walks: Sequence[Walk],
+    batch: int = BATCH,
+    advance: Callable[[int], object] = lambda _: None,
+) -> Answers:
+    """What the model says of each walk: the mean over its clips.
+
+    Clips are batched across walks, a few at a time, so that memory stays flat.
+
+    Parameters
+    ----------
+    batch : int
+        Clips that the model sees at once.
+    advance : function
+        Is told how many clips are done.
+    """
+    how, names = bundle.record.preprocess, ("probabilities", *AFFECT)
+    sums = {"probabilities": np.zeros((len(walks), len(bundle.record.classes)))}
+    counts = np.zeros(len(walks))
+    for owners, stored in _batches(how, walks, batch):
+        answers = answer_clips(bundle, how.to_input(stored), batch)
+        np.add.at(counts, owners, 1)
+        for name in names:
+            if (values := getattr(answers, name)) is not None:
+                total = sums.setdefault(name, np.zeros((len(walks), *values.shape[1:])))
+                np.add.at(total, owners, values)
+        advance(len(owners))
+    return Answers(**{name: (total.T / counts).T for name, total in sums.items()})
+
+
 def predict_clips(bundle: Bundle, inputs: np.ndarray) -> np.ndarray:
-    """Probabilities of each clip.
+    """Probabilities of each clip, (N, K) float64; see :func:`answer_clips`."""
+    return answer_clips(bundle, inputs).probabilities
+
+
+def answer_clips(bundle: Bundle, inputs: np.ndarray, batch: int = BATCH) -> Answers:
+    """What the model says of each clip.
 
     The model always sees batches of one size, filled up with zeros, so that a clip's result does not depend
     on its company and nothing is compiled twice.
@@ -53,11 +113,8 @@ def predict_clips(bundle: Bundle, inputs: np.ndarray) -> np.ndarray:
     ----------
     inputs : (N, ...) float
         What the bundle's preprocessing makes of clips.
-
-    Returns
-    -------
-    (N, K) float64
-        In the order of the bundle's classes.
+    batch : int
+        The size of the batches.
 
     Raises
     ------
@@ -68,17 +125,21 @@ def predict_clips(bundle: Bundle, inputs: np.ndarray) -> np.ndarray:
     inputs = np.asarray(inputs)
     _check_inputs(inputs, bundle.record.preprocess)
     rows = []
-    for first in range(0, len(inputs), BATCH):
-        chunk = inputs[first : first + BATCH]
-        padding = np.zeros((BATCH - len(chunk), *chunk.shape[1:]), chunk.dtype)
-        outputs = bundle.model.predict_on_batch(np.concatenate([chunk, padding]))
-        rows.append(_probabilities(outputs)[: len(chunk)])
-    return np.concatenate(rows)
+    for first in range(0, len(inputs), batch):
+        chunk = inputs[first : first + batch]
+        padding = np.zeros((batch - len(chunk), *chunk.shape[1:]), chunk.dtype)
+        outputs = bundle.model.predict_on_batch(by_name(np.concatenate([chunk, padding])))
+        row = {"probabilities": _probabilities(outputs), **_affect(outputs)}
+        rows.append({name: values[: len(chunk)] for name, values in row.items()})
+    return Answers(**{name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
 
 
 def _check_inputs(inputs: np.ndarray, how: Any) -> None:
-    shape = how.input_shape
-    if inputs.shape[1:] != shape:
+    shape, found = how.input_shape, shape_of(inputs)
+    if found != shape:
+        if isinstance(shape, dict):
+            words = describe(found) if isinstance(found, dict) else f"an array {inputs.shape}"
+            raise GaitmoodError(f"inputs {describe(shape)} were expected, found {words}.")
         raise GaitmoodError(
             f"inputs of shape (N, {', '.join(map(str, shape))}) were expected, found {inputs.shape}."
         )
@@ -86,10 +147,12 @@ def _check_inputs(inputs: np.ndarray, how: Any) -> None:
         raise GaitmoodError("at least one clip was expected, found none.")
     # A sum is not finite when a term is not, and needs no mask of the inputs' size.
     add = np.nansum if how.missing else np.sum
-    if not np.isfinite(add(inputs, dtype=np.float64)):
-        bad = next(i for i, clip in enumerate(inputs) if not np.isfinite(add(clip, dtype=np.float64)))
-        found = "infinity" if how.missing else "NaN or infinity"
-        raise GaitmoodError(f"finite numbers were expected as inputs; {found} is in clip {bad}.")
+    named = by_name(inputs)
+    for array in named.values() if isinstance(named, dict) else (inputs,):
+        if not np.isfinite(add(array, dtype=np.float64)):
+            bad = next(i for i, clip in enumerate(array) if not np.isfinite(add(clip, dtype=np.float64)))
+            found = "infinity" if how.missing else "NaN or infinity"
+            raise GaitmoodError(f"finite numbers were expected as inputs; {found} is in clip {bad}.")
 
 
 def _probabilities(outputs: Any) -> np.ndarray:
@@ -104,15 +167,21 @@ def _probabilities(outputs: Any) -> np.ndarray:
     return emotion
 
 
-def _batches(how: Any, walks: Sequence[Walk]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(owners, clips): which walk each clip belongs to, and up to BATCH clips as stored."""
+def _affect(outputs: Any) -> dict[str, np.ndarray]:
+    """The valence and arousal (N,) among a model's outputs, where it has them."""
+    named = outputs if isinstance(outputs, dict) else {}
+    return {name: np.asarray(named[name], np.float64).reshape(-1) for name in AFFECT if name in named}
+
+
+def _batches(how: Any, walks: Sequence[Walk], batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(owners, clips): which walk each clip belongs to, and up to ``batch`` clips as stored."""
     owners: list[int] = []
     clips: list[np.ndarray] = []
     for index, walk in enumerate(walks):
         for start in how.starts(walk):
             owners.append(index)
             clips.append(how.read(walk, start))
-            if len(clips) == BATCH:
+            if len(clips) == batch:
                 yield np.array(owners), np.stack(clips)
                 owners, clips = [], []
     if clips:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gait.affect import COLUMNS as _AFFECT
+from gait.affect import AffectAnswers
+from gait.affect import pooled as pooled_affect
 from gait.errors import DiskFullError, GaitmoodError, is_disk_full
 
 _COLUMNS = ("video", "true", "predicted", "subject", "clips")
@@ -38,6 +41,8 @@ class Predictions:
         Who walks; None where unknown.
     clips : tuple of int
         The number of clips that each walk's probabilities are the mean of.
+    affect : AffectAnswers or None
+        Valence and arousal, where the model says them.
 
     Raises
     ------
@@ -53,6 +58,7 @@ class Predictions:
     labels: tuple[str | None, ...]
     subjects: tuple[str | None, ...]
     clips: tuple[int, ...]
+    affect: AffectAnswers | None = None
 
     def __post_init__(self):
         for field in ("names", "classes", "labels", "subjects", "clips"):
@@ -72,6 +78,8 @@ class Predictions:
                 raise ValueError(
                     f"expected {len(self.names)} {field}, one a walk, got {len(getattr(self, field))}"
                 )
+        if self.affect is not None and self.affect.predicted.shape != (len(self.names), 2):
+            raise ValueError(f"expected a valence and an arousal a walk, got {self.affect.predicted.shape}")
 
     def _check_values(self) -> None:
         p = self.probabilities
@@ -97,15 +105,19 @@ class Predictions:
     def save_csv(self, path: str | Path) -> None:
         """Write one row a walk: video, true, predicted, subject, clips, and ``p_CLASS`` for each class.
 
+        Where the model says them, valence and arousal follow, each with what is known and where that comes from.
+
         Probabilities keep every digit, so that ``load_csv`` gives back what was saved.
         """
         text = io.StringIO(newline="")
         # Lines end as RFC 4180 says: with a bare newline a carriage return in a name would not be quoted.
         writer = csv.writer(text)
-        writer.writerow([*_COLUMNS, *(_PREFIX + c for c in self.classes)])
+        affect = self.affect
+        writer.writerow([*_COLUMNS, *(_PREFIX + c for c in self.classes), *(_AFFECT if affect else ())])
         for i, predicted in enumerate(self.predicted):
             known = (self.names[i], self.labels[i] or "", predicted, self.subjects[i] or "", self.clips[i])
-            writer.writerow([*known, *(repr(float(p)) for p in self.probabilities[i])])
+            probabilities = (repr(float(p)) for p in self.probabilities[i])
+            writer.writerow([*known, *probabilities, *(affect.cells(i) if affect else ())])
         # File names that are not UTF-8 arrive as surrogates (PEP 383) and must get out the same way.
         write_beside(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
@@ -123,33 +135,35 @@ class Predictions:
                 header, *rows = csv.reader(file)
         except (OSError, ValueError, csv.Error) as e:
             raise GaitmoodError(f"cannot read predictions from {path}: {e}") from e
-        classes = header[len(_COLUMNS) :]
+        has_affect = tuple(header[-len(_AFFECT) :]) == _AFFECT
+        classes = header[len(_COLUMNS) : -len(_AFFECT) if has_affect else None]
         if tuple(header[: len(_COLUMNS)]) != _COLUMNS or not all(c.startswith(_PREFIX) for c in classes):
             raise GaitmoodError(
                 f"{path} is no table of predictions: expected the columns {', '.join(_COLUMNS)} and "
                 f"{_PREFIX}CLASS for each class, found {', '.join(header)}"
             )
         try:
-            return cls._from_rows([c.removeprefix(_PREFIX) for c in classes], rows)
+            return cls._from_rows([c.removeprefix(_PREFIX) for c in classes], rows, has_affect)
         except ValueError as e:
             raise GaitmoodError(f"{path} is damaged: {e}") from e
 
     @classmethod
-    def _from_rows(cls, classes: list[str], rows: list[list[str]]) -> Predictions:
+    def _from_rows(cls, classes: list[str], rows: list[list[str]], has_affect: bool) -> Predictions:
+        end = len(_COLUMNS) + len(classes)
+        width = end + has_affect * len(_AFFECT)
         for number, row in enumerate(rows, start=2):
-            if len(row) != len(_COLUMNS) + len(classes):
-                raise ValueError(
-                    f"row {number} has {len(row)} cells, expected {len(_COLUMNS) + len(classes)}"
-                )
+            if len(row) != width:
+                raise ValueError(f"row {number} has {len(row)} cells, expected {width}")
         return cls(
             names=tuple(row[0] for row in rows),
             classes=tuple(classes),
-            probabilities=np.array([row[len(_COLUMNS) :] for row in rows], dtype=float).reshape(
+            probabilities=np.array([row[len(_COLUMNS) : end] for row in rows], dtype=float).reshape(
                 len(rows), len(classes)
             ),
             labels=tuple(row[1] or None for row in rows),
             subjects=tuple(row[3] or None for row in rows),
             clips=tuple(int(row[4]) for row in rows),
+            affect=AffectAnswers.of_cells([row[end:] for row in rows]) if has_affect else None,
         )
 
 
@@ -170,7 +184,10 @@ def pooled(parts: Sequence[Predictions]) -> Predictions:
         for field in ("names", "labels", "subjects", "clips")
     }
     probabilities = np.array([part.probabilities[i] for part, i in rows])
-    return Predictions(classes=parts[0].classes, probabilities=probabilities, **columns)
+    affect = None
+    if all(part.affect is not None for part in parts):
+        affect = pooled_affect([part.affect.take([i]) for part, i in rows])
+    return Predictions(classes=parts[0].classes, probabilities=probabilities, affect=affect, **columns)
 
 
 def write_beside(path: str | Path, data: bytes) -> None:

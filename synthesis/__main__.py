@@ -28,7 +28,7 @@ class SynthesisOptions:
     emotions: tuple[str, ...] = EMOTIONS
     """Any of angry, happy, neutral, sad."""
     views: tuple[str, ...] = ("front", "back", "left", "right", "oblique")
-    """Any of front, back, left, right, oblique; dealt out in turn."""
+    """Any of front, back, left, right, oblique, any (from all around); dealt out in turn."""
     seconds: float = 3.0
     """Length of a walk."""
     fps: float = 30.0

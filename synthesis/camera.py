@@ -10,6 +10,7 @@ from gait.errors import GaitmoodError
 from gait.video import FrameSize
 
 VIEWS = ("front", "back", "left", "right", "oblique")
+ANY_VIEW = "any"
 
 # Azimuth of the camera about the walker in degrees: 0 in front of it, 90 on its left, 180 behind.
 _AZIMUTH = {"front": 0.0, "left": 90.0, "back": 180.0, "right": 270.0}
@@ -76,7 +77,8 @@ def draw_camera(
     rng : numpy Generator
         Four numbers are drawn whatever the view.
     view : str
-        One of :data:`VIEWS`. "left" sees the walker's left side; "oblique" is 30 to 55 degrees off the front.
+        One of :data:`VIEWS`. "left" sees the walker's left side; "oblique" is 30 to 55 degrees off the front. Or "any":
+        from all around.
     size : FrameSize
         Height and width of the picture.
     space : (8, 3) array
@@ -89,11 +91,12 @@ def draw_camera(
     GaitmoodError
         The view is not known, or no distance shows the whole walk.
     """
-    if view not in VIEWS:
-        raise GaitmoodError(f"view must be one of {', '.join(VIEWS)}, found {view!r}")
+    if view not in (*VIEWS, ANY_VIEW):
+        raise GaitmoodError(f"view must be one of {', '.join(VIEWS)}, {ANY_VIEW}, found {view!r}")
     turn, up, far, zoom = rng.uniform(-1, 1, 4)
     oblique = np.sign(turn) * (42.5 + 12.5 * (2 * abs(turn) - 1))
-    azimuth = np.radians(oblique if view == "oblique" else _AZIMUTH[view] + 7 * turn)
+    drawn = {"oblique": oblique, ANY_VIEW: 180 * turn}
+    azimuth = np.radians(drawn[view] if view in drawn else _AZIMUTH[view] + 7 * turn)
     target, height = (0.0, 0.95 + 0.05 * up, 0.0), 1.35 + 0.25 * up
     camera = Camera((0.0, 0.0, 0.0), target, float(1.12 + 0.08 * zoom) * size.height, size)
     distance = 4.6 + 0.4 * far

@@ -72,7 +72,7 @@ def make_walk(
     Parameters
     ----------
     emotion, view, place : str
-        One of EMOTIONS (kinematics), VIEWS (camera) and PLACES (scene).
+        One of EMOTIONS (kinematics), VIEWS or "any" (camera) and PLACES (scene).
     seed, subject, number : int
         Of the collection, the person in it and the person's walk; not negative.
     intensity : float

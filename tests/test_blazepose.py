@@ -160,9 +160,9 @@ def frames_of(array, rate=30):
 
 
 def test_unknown_estimator_lists_the_known():
-    with pytest.raises(GaitmoodError, match="blazepose, mediapipe"):
+    with pytest.raises(GaitmoodError, match="blazepose, mediapipe, posenet"):
         estimate([], name="openpose")
-    assert sorted(ESTIMATORS) == ["blazepose", "mediapipe"]
+    assert sorted(ESTIMATORS) == ["blazepose", "mediapipe", "posenet"]
 
 
 def test_settings_travel_and_threads_do_not_change_the_key(tmp_path):

@@ -313,7 +313,7 @@ def test_predicting_no_walks_gives_no_rows():
 def test_a_failure_in_the_middle_leaves_nothing_half_written(tmp_path, monkeypatch, there_before, moment):
     path = save(tmp_path) if there_before else tmp_path / "model.h5"
     before = path.read_bytes() if there_before else None
-    target = "_save_keras" if moment == "weights" else "_write_record"
+    target = "save_keras" if moment == "weights" else "_write_record"
     real = getattr(bundles, target)
 
     def fail(*arguments):

@@ -55,7 +55,9 @@ def sample(path: Path) -> Sample:
 
 
 def entries(cache: Cache) -> list[str]:
-    return sorted(path.name for path in cache.folder.iterdir())
+    """What lies in the cache beside fingerprints, which are made on the way."""
+    names = (path.name for path in cache.folder.iterdir())
+    return sorted(name for name in names if not name.startswith("fingerprint-"))
 
 
 @pytest.mark.usefixtures("_here")

@@ -20,7 +20,7 @@ import numpy as np
 from gait.formats.walks import KeypointError
 
 _DTYPE = re.compile(r"[biufcSUO]\d*")
-_BROKEN = (
+BROKEN = (
     pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError,
     OverflowError, RecursionError, MemoryError, ImportError,
 )  # fmt: skip
@@ -45,8 +45,8 @@ def load_pickle(data: bytes) -> Any:
         It asks for anything else, which is named; or it is damaged.
     """
     try:
-        return _resolve(DataUnpickler(io.BytesIO(data), encoding="latin1").load(), {})
-    except _BROKEN as error:
+        return resolve(DataUnpickler(io.BytesIO(data), encoding="latin1").load())
+    except BROKEN as error:
         raise KeypointError(f"not a readable pickle ({type(error).__name__}: {error})") from error
 
 
@@ -85,11 +85,21 @@ class _Dtype:
         return np.dtype(self.code if self.order == "|" else self.order + self.code)
 
 
-class _Array:
-    """Stands for a numpy.ndarray until everything is read."""
+class StandIn:
+    """Stands for an array until everything is read."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+    def make(self, seen: dict[int, Any]) -> np.ndarray:
+        """The array; ``seen`` holds what is made already."""
+        raise NotImplementedError
+
+
+class _Array(StandIn):
+    """Stands for a numpy.ndarray."""
 
     __slots__ = ("data", "dtype", "fortran", "shape")
-    __hash__ = None  # type: ignore[assignment]
 
     def __setstate__(self, state: Any) -> None:
         _, self.shape, self.dtype, self.fortran, self.data = state
@@ -189,6 +199,11 @@ class DataUnpickler(pickle.Unpickler):
         raise KeypointError("the pickle refers to something outside itself; it is refused")
 
 
+def resolve(value: Any) -> Any:
+    """What was read, with arrays in place of their stand-ins; raises as making them does."""
+    return _resolve(value, {})
+
+
 def _resolve(value: Any, seen: dict[int, Any]) -> Any:
     """The value with arrays in place of their stand-ins; what is shared or refers to itself stays so.
 
@@ -196,13 +211,13 @@ def _resolve(value: Any, seen: dict[int, Any]) -> Any:
     """
     if isinstance(value, (_Dtype, Inert)):
         raise KeypointError("the pickle holds a type where data are expected")
-    if not isinstance(value, (_Array, list, dict, tuple, set, frozenset)):
+    if not isinstance(value, (StandIn, list, dict, tuple, set, frozenset)):
         return value
     if id(value) not in seen:
         if isinstance(value, (list, dict)):
             seen[id(value)] = value, value
             _resolve_items(value, seen)
-        elif isinstance(value, _Array):
+        elif isinstance(value, StandIn):
             seen[id(value)] = value, value.make(seen)
         else:
             seen[id(value)] = value, type(value)(_resolve(item, seen) for item in value)

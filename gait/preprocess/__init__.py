@@ -6,8 +6,13 @@ A kind of preprocessing offers
 - ``starts(walk)``: where a prepared walk's clips begin;
 - ``read(walk, start, step)``: one clip as stored, compact;
 - ``to_input(clips)``: a batch of clips as the numbers a model sees;
+- ``window_seconds``: how much of a video an answer looks back on, and, where poses are what is stored,
+  ``store(sequence, entry)``: what :mod:`gait.preprocess.windows` needs to do the same while a video runs;
 - ``input_shape``, ``settings()``: what a model and a bundle need to know;
-- ``missing``: whether NaN, not known, may stand in an input.
+- ``missing``: whether NaN, not known, may stand in an input;
+- ``keypoints``: whether keypoint files serve as walks, as videos do.
+
+A model with several inputs gets records of them, see :mod:`gait.inputs`.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from gait.errors import GaitmoodError
 from gait.preprocess.clips import ClipPreprocess, choose_frame_size
 from gait.preprocess.features import FeaturePreprocess
 from gait.preprocess.joints import JointPreprocess
+from gait.preprocess.landmark_clips import LandmarkClipPreprocess
 from gait.preprocess.walks import Prepared, Walk
 
 __all__ = [
@@ -25,13 +31,19 @@ __all__ = [
     "ClipPreprocess",
     "FeaturePreprocess",
     "JointPreprocess",
+    "LandmarkClipPreprocess",
     "Prepared",
     "Walk",
     "choose_frame_size",
     "restore",
 ]
 
-KINDS = {"clips": ClipPreprocess, "joints": JointPreprocess, "features": FeaturePreprocess}
+KINDS = {
+    "clips": ClipPreprocess,
+    "landmark clips": LandmarkClipPreprocess,
+    "joints": JointPreprocess,
+    "features": FeaturePreprocess,
+}
 
 
 def restore(settings: dict[str, Any]) -> Any:

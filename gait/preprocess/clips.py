@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
@@ -13,6 +14,7 @@ import numpy as np
 from gait import clips
 from gait.cache import Cache, entry_key
 from gait.errors import VideoError
+from gait.fingerprint.store import watched
 from gait.labels import Sample
 from gait.preprocess.walks import Extracted, Prepared, Task, Walk, prepare_walks, walk_content
 from gait.video import FrameSize, open_video
@@ -42,6 +44,7 @@ class ClipPreprocess:
 
     kind = "clips"
     missing = False
+    keypoints = False
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
@@ -55,6 +58,16 @@ class ClipPreprocess:
     def prepare(self, samples: Sequence[Sample], cache: Cache, jobs: int | None = None) -> Prepared:
         """Extract the frames of every sample, or find them in the cache."""
         return prepare_walks(_extract, self, samples, cache, jobs, title="Reading videos")
+
+    @property
+    def window_seconds(self) -> float:
+        """From the first to the last frame of a clip."""
+        return (self.length - 1) / self.rate
+
+    @property
+    def size(self) -> FrameSize:
+        """Height and width of a clip's frames."""
+        return FrameSize(self.height, self.width)
 
     def frames(self, walk: Walk) -> int:
         """Frames of a walk at this rate."""
@@ -110,7 +123,8 @@ def _extract(task: Task) -> Extracted:
     if (found := task.cache.find(key)) is not None:
         return Extracted(content, key, found.length("frames"))
     with task.cache.write(key) as entry:
-        clips.store_frames(task.sample.path, how.rate, FrameSize(how.height, how.width), entry)
+        watch = partial(watched, content=content, cache=task.cache)
+        clips.store_frames(task.sample.path, how.rate, how.size, entry, watch)
         if damaged := entry.meta["damaged"]:
             entry.meta["remarks"] = [f"{damaged} damaged packet(s) skipped while decoding"]
     return Extracted(content, key, entry.meta["decoded"])

@@ -43,6 +43,8 @@ class FeaturePreprocess:
 
     kind = "features"
     missing = True
+    keypoints = True
+    window_seconds = 4.0  # three strides or more: what the features of one stride would be is chance
 
     @property
     def input_shape(self) -> tuple[int]:
@@ -56,6 +58,13 @@ class FeaturePreprocess:
     def prepare(self, samples: Sequence[Sample], cache: Cache, jobs: int | None = None) -> Prepared:
         """Estimate the poses of every sample, or find them in the cache, and store its features."""
         return prepare_poses(_extract, self, samples, cache, jobs)
+
+    def store(self, sequence: PoseSequence, entry: EntryWriter) -> None:
+        """Write the ``features`` (2, F) float32 of a clean sequence: of the walk, and of the walk in a mirror."""
+        sequence = skeleton.convert(sequence, "gait16")
+        rows = [features.walk_features(walk) for walk in (sequence, _mirrored(sequence))]
+        values = np.array([[row[name] for name in self.names] for row in rows], np.float32)
+        entry.append("features", np.where(np.isfinite(values), values, np.float32(np.nan)))
 
     def starts(self, walk: Walk) -> np.ndarray:
         """A walk is one clip."""
@@ -75,14 +84,8 @@ class FeaturePreprocess:
 
 
 def _extract(task: Task) -> Extracted:
-    return extract_with_poses(task, "features", {"names": list(task.preprocess.names), "v": VERSION}, _store)
-
-
-def _store(how: FeaturePreprocess, sequence: PoseSequence, entry: EntryWriter) -> None:
-    sequence = skeleton.convert(sequence, "gait16")
-    rows = [features.walk_features(walk) for walk in (sequence, _mirrored(sequence))]
-    values = np.array([[row[name] for name in how.names] for row in rows], np.float32)
-    entry.append("features", np.where(np.isfinite(values), values, np.float32(np.nan)))
+    settings = {"names": list(task.preprocess.names), "v": VERSION}
+    return extract_with_poses(task, "features", settings, FeaturePreprocess.store)
 
 
 def _mirrored(sequence: PoseSequence) -> PoseSequence:

@@ -47,6 +47,7 @@ class JointPreprocess:
 
     kind = "joints"
     missing = False
+    keypoints = True
 
     @property
     def joints(self) -> int:
@@ -65,6 +66,42 @@ class JointPreprocess:
     def prepare(self, samples: Sequence[Sample], cache: Cache, jobs: int | None = None) -> Prepared:
         """Estimate the poses of every sample, or find them in the cache, and store its normalised joints."""
         return prepare_poses(_extract, self, samples, cache, jobs)
+
+    @property
+    def window_seconds(self) -> float:
+        """From the first to the last frame of a clip."""
+        return (self.length - 1) / self.rate
+
+    def store(self, sequence: PoseSequence, entry: EntryWriter) -> None:
+        """Normalise the first lap of a clean sequence and write ``joints`` and ``velocity``, (F, V, 3) float32 each.
+
+        Raises
+        ------
+        VideoError
+            Too few joints are known together.
+        """
+        sequence = skeleton.convert(sequence, self.layout)
+        lap = slice(*sequence.unique)
+        root = None if sequence.root is None else sequence.root[lap]
+        joints = skeleton.normalise(sequence.world[lap], self.layout, root)
+        joints, _ = skeleton.resample(joints, sequence.time[lap], self.rate)
+        known = np.isfinite(joints).all(axis=(1, 2))
+        self._check_known(joints, known)
+        velocity = np.zeros_like(joints)
+        for stretch in _stretches(known):
+            if stretch.stop - stretch.start > 1:
+                velocity[stretch] = np.gradient(joints[stretch], 1 / self.rate, axis=0)
+        entry.append("joints", joints[known].astype(np.float32))
+        entry.append("velocity", velocity[known].astype(np.float32))
+
+    def _check_known(self, joints: np.ndarray, known: np.ndarray) -> None:
+        if known.mean() < MIN_COVERAGE:
+            names = skeleton.find_layout(self.layout).joints
+            shares = np.isfinite(joints).all(axis=2).mean(axis=0)
+            raise VideoError(
+                f"all {self.joints} joints are known together in {known.mean():.0%} of the frames "
+                f"({names[shares.argmin()]} in {shares.min():.0%}); at least {MIN_COVERAGE:.0%} are needed"
+            )
 
     def frames(self, walk: Walk) -> int:
         """Frames of a walk at this rate."""
@@ -96,29 +133,7 @@ def bones(joints: np.ndarray, layout: str) -> np.ndarray:
 def _extract(task: Task) -> Extracted:
     how = task.preprocess
     settings = {"rate": how.rate, "layout": how.layout, "v": VERSION}
-    return extract_with_poses(task, "joints", settings, _store)
-
-
-def _store(how: JointPreprocess, sequence: PoseSequence, entry: EntryWriter) -> None:
-    """Normalise the first lap and write ``joints`` and ``velocity``, (F, V, 3) float32 each."""
-    sequence = skeleton.convert(sequence, how.layout)
-    lap = slice(*sequence.unique)
-    root = None if sequence.root is None else sequence.root[lap]
-    joints = skeleton.normalise(sequence.world[lap], how.layout, root)
-    joints, _ = skeleton.resample(joints, sequence.time[lap], how.rate)
-    known = np.isfinite(joints).all(axis=(1, 2))
-    if known.mean() < MIN_COVERAGE:
-        names, shares = skeleton.find_layout(how.layout).joints, np.isfinite(joints).all(axis=2).mean(axis=0)
-        raise VideoError(
-            f"all {how.joints} joints are known together in {known.mean():.0%} of the frames "
-            f"({names[shares.argmin()]} in {shares.min():.0%}); at least {MIN_COVERAGE:.0%} are needed"
-        )
-    velocity = np.zeros_like(joints)
-    for stretch in _stretches(known):
-        if stretch.stop - stretch.start > 1:
-            velocity[stretch] = np.gradient(joints[stretch], 1 / how.rate, axis=0)
-    entry.append("joints", joints[known].astype(np.float32))
-    entry.append("velocity", velocity[known].astype(np.float32))
+    return extract_with_poses(task, "joints", settings, JointPreprocess.store)
 
 
 def _stretches(known: np.ndarray) -> list[slice]:

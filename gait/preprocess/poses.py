@@ -60,38 +60,49 @@ def extract_with_poses(
         return Extracted(content, key, found.meta["decoded"])
     if sample.keypoints is None:
         sequence = poses_of(sample.path, content, pose_settings, cache)
-        _check_view(sequence)
+        check_view(sequence)
         remarks = remarks_on(sequence)
     else:
         measured, remarks = read_walk(sample.path, sample.keypoints)
         _check_joints(measured)
-        sequence = _clean_file(measured)
-    _check_length(sequence)
+        sequence = clean_file(measured)
+    check_length(sequence)
     with cache.write(key) as entry:
         write(task.preprocess, sequence, entry)
         entry.meta.update(decoded=len(sequence), remarks=list(remarks))
     return Extracted(content, key, len(sequence))
 
 
-def poses_of(path: Path, content: str, settings: PoseSettings, cache: Cache) -> PoseSequence:
+def poses_of(
+    path: Path,
+    content: str,
+    settings: PoseSettings,
+    cache: Cache,
+    estimate: Callable[[Path, PoseSettings], PoseSequence] | None = None,
+) -> PoseSequence:
     """A video's pose sequence, cleaned; what the estimator said is kept in the cache."""
-    key = entry_key("poses", content, settings.key())
-    if (found := cache.find(key)) is not None:
-        return cleaning.clean(store.from_entry(found))
-    sequence = estimate_video(path, settings)
-    with cache.write(key) as entry:
+    if (known := known_poses(content, settings, cache)) is not None:
+        return known
+    sequence = (estimate or estimate_video)(path, settings)
+    with cache.write(entry_key("poses", content, settings.key())) as entry:
         store.to_entry(sequence, entry)
     return cleaning.clean(sequence)
 
 
-def _clean_file(sequence: PoseSequence) -> PoseSequence:
-    """The joints of a keypoint file, cleaned as far as they need it."""
+def known_poses(content: str, settings: PoseSettings, cache: Cache) -> PoseSequence | None:
+    """A video's pose sequence, cleaned, where the cache holds what the estimator said; nothing is estimated."""
+    found = cache.find(entry_key("poses", content, settings.key()))
+    return None if found is None else cleaning.clean(store.from_entry(found))
+
+
+def clean_file(sequence: PoseSequence) -> PoseSequence:
+    """The joints of a keypoint file as models see them: cleaned as far as they need it."""
     if "smoothing" in sequence.notes:  # our own files may hold cleaned joints: twice would smooth twice
         return sequence
     return cleaning.clean(sequence)
 
 
-def _check_view(sequence: PoseSequence) -> None:
+def check_view(sequence: PoseSequence) -> None:
     """Raise VideoError where too little of a person is seen in a video to judge a walk."""
     if sequence.coverage == 0:
         raise VideoError("nobody was found in view")
@@ -124,7 +135,8 @@ def _check_joints(sequence: PoseSequence) -> None:
         )
 
 
-def _check_length(sequence: PoseSequence) -> None:
+def check_length(sequence: PoseSequence) -> None:
+    """Raise VideoError where a sequence is too short for a walk."""
     seconds = sequence.time[-1] - sequence.time[0]
     if not seconds >= MIN_SECONDS:
         raise VideoError(f"{seconds:.2f} s long; a walk needs at least {MIN_SECONDS} s")

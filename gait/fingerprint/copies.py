@@ -1,0 +1,159 @@
+"""Is this walk a copy of that one: by its pictures, and where there are joints by those."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gait import skeleton
+from gait.fingerprint.alignment import Curve, Line, best_line, candidates, make_curve
+from gait.fingerprint.motion import LAYOUT
+from gait.fingerprint.pictures import BLUR, WAVES, blurred
+from gait.fingerprint.prints import MOTION, PICTURE, RATE, Print, Prints
+from gait.fingerprint.registration import Match, register_joints, register_pictures
+
+_COARSE = 8  # waves of a picture that candidates are looked for by
+_COARSE_BLUR = 0.06
+_WORTH_WHILE = 0.6  # of a line's correlation: below, no laying over makes a copy of it
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Two walks that are one recording.
+
+    Attributes
+    ----------
+    one, other : int
+        Their places in the lists that were compared.
+    kind : {"picture", "motion"}
+        What shows it.
+    mirrored : bool
+    match : Match
+    """
+
+    one: int
+    other: int
+    kind: str
+    mirrored: bool
+    match: Match
+
+    @property
+    def score(self) -> float:
+        """Correlation of what changes in both; 1 is the same."""
+        return self.match.score
+
+    def how(self) -> str:
+        """In words, what was done to one to make the other, and how much of it is alike."""
+        words = ["mirrored"] if self.mirrored else []
+        speed = self.match.speed
+        if abs(speed - 1) > 0.02:
+            words.append(f"played {max(speed, 1 / speed):.2f} times {'slower' if speed > 1 else 'faster'}")
+        largest = max(abs(1 - zoom) for zoom in self.match.zoom) + max(map(abs, self.match.shift))
+        if largest > 0.02:
+            words.append(f"cropped, enlarged or moved by {largest:.0%}")
+        what = "the same pictures" if self.kind == PICTURE else "the same motion"
+        return ", ".join([what, *words, f"for {self.match.length / RATE:.1f} s"])
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How walks of a kind are compared, and from when on they are copies.
+
+    Attributes
+    ----------
+    coarse : function
+        From values (T, D) to what candidates are looked for by.
+    order, sign : (D,) array
+        The values of the walk seen in a mirror: ``values[:, order] * sign``.
+    least_key : float
+        Correlation of two instants that may be the same.
+    least_score, least_place : float
+        Of a match that is a copy.
+    """
+
+    coarse: Callable[[np.ndarray], np.ndarray]
+    order: np.ndarray
+    sign: np.ndarray
+    register: Callable[[Print, Print, Line], Match | None]
+    least_key: float
+    least_score: float
+    least_place: float
+
+    def mirror(self, one: Print) -> Print:
+        """The walk seen in a mirror."""
+        sign = self.sign.astype(np.int8)
+        return replace(one, base=one.base[self.order] * sign, changes=one.changes[:, self.order] * sign)
+
+    def curve(self, one: Print) -> Curve:
+        """What candidates are looked for by."""
+        return make_curve(self.coarse(one.values()))
+
+
+def _coarse_picture(values: np.ndarray) -> np.ndarray:
+    """The lowest waves, blurred more."""
+    left = blurred(_COARSE_BLUR, _COARSE) / blurred(BLUR, _COARSE)
+    square = values.reshape(-1, WAVES, WAVES)[:, :_COARSE, :_COARSE]
+    return (square * np.outer(left, left).astype(np.float32)).reshape(len(values), -1)
+
+
+def _picture_rules() -> Rules:
+    across = np.tile(np.where(np.arange(WAVES) % 2, -1, 1), WAVES)
+    return Rules(_coarse_picture, np.arange(WAVES**2), across, register_pictures, 0.85, 0.955, 0.9)
+
+
+def _motion_rules() -> Rules:
+    layout = skeleton.find_layout(LAYOUT)
+    joints = np.arange(len(layout.joints))
+    for left, right in layout.pairs:
+        joints[[left, right]] = right, left
+    order = (3 * joints[:, None] + np.arange(3)).ravel()
+    sign = np.tile([-1, 1, 1], len(joints))
+    return Rules(lambda values: values, order, sign, register_joints, 0.98, 0.998, 0.0)
+
+
+RULES = {PICTURE: _picture_rules(), MOTION: _motion_rules()}
+
+
+def find_copies(ones: Sequence[Prints], others: Sequence[Prints]) -> list[Copy]:
+    """The pairs of walks that are one recording, in the order of ``ones``, the likest first.
+
+    Where both kinds show it, the pictures are named. With the same list twice, each pair once and no walk with
+    itself.
+    """
+    found: dict[tuple[int, int], Copy] = {}
+    for kind in (MOTION, PICTURE):
+        pairs = {(copy.one, copy.other): copy for copy in _of_kind(kind, ones, others)}
+        found |= pairs
+    return sorted(found.values(), key=lambda copy: (copy.one, -copy.score, copy.other))
+
+
+def _of_kind(kind: str, ones: Sequence[Prints], others: Sequence[Prints]) -> list[Copy]:
+    rules, same = RULES[kind], ones is others
+    here = [i for i, prints in enumerate(ones) if kind in prints]
+    there = [j for j, prints in enumerate(others) if kind in prints]
+    curves = [rules.curve(ones[i][kind]) for i in here]
+    best: dict[tuple[int, int], Copy] = {}
+    for mirrored in (False, True):
+        walks = [rules.mirror(others[j][kind]) if mirrored else others[j][kind] for j in there]
+        other_curves = [rules.curve(walk) for walk in walks]
+        for a, b in candidates(curves, other_curves, rules.least_key):
+            pair = here[a], there[b]
+            if same and pair[0] >= pair[1]:
+                continue
+            match = _compare(rules, ones[here[a]][kind], walks[b], curves[a], other_curves[b])
+            if match is not None and (pair not in best or match.score > best[pair].score):
+                best[pair] = Copy(*pair, kind, mirrored, match)
+    return [c for c in best.values() if _is_copy(c.match, rules)]
+
+
+def _compare(rules: Rules, one: Print, other: Print, curve: Curve, other_curve: Curve) -> Match | None:
+    line = best_line(curve, other_curve)
+    if line is None or line.score < _WORTH_WHILE:
+        return None
+    return rules.register(one, other, line)
+
+
+def _is_copy(match: Match, rules: Rules) -> bool:
+    return match.score >= rules.least_score and match.place >= rules.least_place

@@ -1,0 +1,213 @@
+"""Frames in, moments out: poses, windows and answers while a video runs.
+
+A *window* is the last stretch of video, as long as one of the model's clips. Every ``stride`` seconds the window of
+each person is taken as a walk of its own, prepared by the functions that prepare walks for training and testing, and
+given to the model, all of them in one call. This runs beside the next frames; its answer is shown from a fixed time after
+the window's end on, so that what is said of a frame depends on the video alone and not on how fast the machine is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+
+from gait.bundle import Bundle
+from gait.errors import VideoError
+from gait.pose.tracking import MEMORY_SECONDS
+from gait.pose.watching import Watcher
+from gait.predict import answer_clips, predict_walks
+from gait.preprocess import Walk
+from gait.preprocess.windows import walk_of_poses
+from gait.sources import Reader
+from gait.streaming.abstaining import Reason
+from gait.streaming.frame_window import FrameWindow
+from gait.streaming.judging import Averager, judge
+from gait.streaming.looking import look
+from gait.streaming.moments import Moment, Person, Shot, Verdict, WholeWalk, Window
+from gait.video import FrameSize
+
+
+_HAIR = 1e-6  # seconds: times are sums of steps
+LAG = 0.2  # seconds from a window's end until its answer is shown: time to find it beside six frames
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """How a video is watched.
+
+    Attributes
+    ----------
+    unsure_below : float
+        Confidence below which no emotion is named.
+    people : int
+        Walkers who are followed and labelled at a time.
+    stride : float
+        Seconds from one window to the next.
+    smoothing : int
+        Answers that are averaged; 1 takes each as it is.
+    live : bool
+        Take an answer as soon as it is there, and keep nothing that is older than a window: what is said of a frame
+        then depends on the machine, and there is no whole walk at the end.
+    """
+
+    unsure_below: float
+    people: int = 1
+    stride: float = 0.5
+    smoothing: int = 1
+    live: bool = False
+
+    @property
+    def lag(self) -> float:
+        """Seconds from a window's end until its answer is shown; live, it is shown when it is ready."""
+        return min(LAG, self.stride)
+
+    @property
+    def delay(self) -> float:
+        """Seconds by which averaging puts answers off: half of the strides between the first and the last of them."""
+        return (self.smoothing - 1) / 2 * self.stride
+
+
+def read_shots(reader: Reader, fit: FrameSize | None) -> Iterator[Shot]:
+    """The frames of an open source; ``fit`` is the size that a frame model wants."""
+    frames, number = iter(reader), 0
+    while True:
+        started = time.perf_counter()
+        try:
+            seconds, picture = next(frames)
+        except StopIteration:
+            return
+        small = None if fit is None else reader.fitted(fit)
+        yield Shot(number, seconds, picture, small, started)
+        number += 1
+
+
+class Stream:
+    """Takes frames one by one and says what the model makes of the people in them; a context manager.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    watcher : Watcher or None
+        What follows people. A frame model can do without: it then looks at the whole picture, whoever is in it.
+    settings : StreamSettings
+    """
+
+    def __init__(self, bundle: Bundle, watcher: Watcher | None, settings: StreamSettings):
+        self._bundle, self._how = bundle, bundle.record.preprocess
+        self._watcher, self._settings = watcher, settings
+        self._averager = Averager(bundle.record.classes, settings.smoothing, settings.unsure_below)
+        self._frames: FrameWindow | None = None
+        self._stack = ExitStack()
+        self._due = self._shown_from = 0.0
+        self._pending: Future | None = None
+        self._verdicts: dict[int | None, Verdict] = {}
+
+    def __enter__(self) -> Stream:
+        self._pool = self._stack.enter_context(ThreadPoolExecutor(1, "answers"))
+        if self.fit is not None:
+            self._frames = self._stack.enter_context(FrameWindow(self._how, keep=not self._settings.live))
+        shape = (self._settings.people, *self._how.input_shape)
+        # The first call compiles: not while frames are waiting.
+        answer_clips(self._bundle, np.zeros(shape, np.float32), self._settings.people)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def fit(self) -> FrameSize | None:
+        """Size of the small pictures that :func:`read_shots` is to make."""
+        return self._how.size if self._how.kind == "clips" else None
+
+    def step(self, shot: Shot) -> Moment:
+        """Take the next frame.
+
+        Raises
+        ------
+        VideoError
+            The picture's size has changed, and with it the poses lose their meaning.
+        """
+        if self._watcher is not None:
+            self._watcher.step(shot.seconds, shot.picture)
+        if self._frames is not None:
+            self._frames.take(shot)
+        if self._pending is not None and self._is_time(shot.seconds):
+            self._collect()
+        if self._pending is None and shot.seconds >= self._due - _HAIR:
+            self._turn(shot.seconds)
+        people = (Person(number, verdict, self._joints(number)) for number, verdict in self._verdicts.items())
+        return Moment(shot.number, shot.seconds, tuple(people))
+
+    def _joints(self, number: int | None) -> np.ndarray | None:
+        track = self._watcher.seen_now(number) if self._watcher is not None else None
+        return None if track is None else track.image[-1]
+
+    def _is_time(self, seconds: float) -> bool:
+        return self._pending.done() if self._settings.live else seconds >= self._shown_from - _HAIR
+
+    def _turn(self, seconds: float) -> None:
+        """A stride is over: have the windows up to now judged."""
+        self._shown_from = seconds + self._settings.lag
+        self._due = max(self._due + self._settings.stride, seconds)
+        verdicts, windows = {}, []
+        for number, finding in self._look().items():
+            if isinstance(finding, Window):
+                verdicts[number] = self._verdicts.get(number, Verdict(reason=Reason.FILLING))
+                windows.append(finding)
+            else:
+                verdicts[number] = self._averager.take(number, Verdict(reason=finding))
+        self._verdicts = verdicts
+        if windows:
+            self._pending = self._pool.submit(judge, self._bundle, windows, self._settings.people)
+        if self._settings.live and self._watcher is not None:
+            longest = max(self._how.window_seconds, MEMORY_SECONDS)
+            self._watcher.forget(self._watcher.window_start(longest))
+
+    def _look(self) -> dict[int | None, Window | Reason]:
+        if self._watcher is None:
+            return {None: self._frames.window(None) or Reason.FILLING}
+        return look(self._watcher, self._frames, self._how.window_seconds, self._settings.people)
+
+    def _collect(self) -> None:
+        """Take the answers that were asked for, waiting for them if need be."""
+        for window, verdict in self._pending.result():
+            if window.number in self._verdicts:
+                self._verdicts[window.number] = self._averager.take(window.number, verdict)
+        self._pending = None
+
+    def whole_walks(self, name: str) -> list[WholeWalk]:
+        """What is said of the whole walk of each person, the one who walked longest first; call it last.
+
+        Each walk is prepared from what was seen and decided by the function that test.py calls.
+
+        Parameters
+        ----------
+        name : str
+            What the user calls the video.
+
+        Raises
+        ------
+        VideoError
+            There was no frame.
+        """
+        if self._frames is not None:
+            return [self._decide(None, lambda: self._frames.walk(name))]
+        sequences = self._watcher.sequences(self._settings.people)
+        numbers = [track.number for track in self._watcher.ranked()] or [None]
+        return [
+            self._decide(number, lambda sequence=sequence: walk_of_poses(self._how, sequence, name))
+            for number, sequence in zip(numbers, sequences, strict=False)
+        ]
+
+    def _decide(self, number: int | None, prepare: Callable[[], Walk]) -> WholeWalk:
+        try:
+            walk = prepare()
+        except VideoError as error:
+            return WholeWalk(number, reason=str(error))
+        return WholeWalk(number, predict_walks(self._bundle, [walk]))
