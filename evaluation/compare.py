@@ -19,6 +19,14 @@ class CompareOptions:
 
     finished: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Run folders that train.py --cross-validate wrote."""
+    identity: bool = False
+    """Also ask whether the models tell the person better than the emotion."""
+    speed: bool = False
+    """Also score them among walks of like speed."""
+    view: bool = False
+    """Also score them by where the walker faces."""
+    occlusion: bool = False
+    """Also score them with a part of the body, or of the picture, hidden."""
     output: Path | None = None
     """Folder for the tables and the picture; by default a new one under runs/."""
     runs: Path = Path("runs")
@@ -36,14 +44,20 @@ def main(argv: Sequence[str]) -> int:
         )
 
     from evaluation.comparison import FILES, compare, read_finished, write_comparison
+    from evaluation.probing import PROBES
+    from gait.predictions import write_beside
     from gait.runs import new_run, refuse_filled
 
     if options.output is not None:
         refuse_filled(options.output)
-    comparison = compare([read_finished(folder) for folder in finished])
+    runs = [read_finished(folder) for folder in finished]
+    comparison = compare(runs)
     folder = options.output or new_run(options.runs, "compare")
     write_comparison(comparison, folder)
     say(comparison.text())
+    if probed := [line for name, lines in PROBES.items() if getattr(options, name) for line in lines(runs)]:
+        write_beside(folder / "probes.txt", ("\n".join(probed) + "\n").encode())
+        say("\n".join(probed) + "\n")
     say(f"Written to {folder}: {', '.join(FILES)}")
     return DONE
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gait.inputs import by_name
 from gait.preprocess import Walk
 
 NEAREST, SPEED = "nearest training walk", "speed alone"
@@ -43,8 +44,8 @@ def _gist(how: Any, walk: Walk) -> np.ndarray:
 
 
 def _of_clip(how: Any, stored: np.ndarray) -> np.ndarray:
-    given = how.to_input(stored[None])
-    clip = np.asarray(next(iter(given.values())) if isinstance(given, dict) else given)[0].astype(np.float64)
+    given = by_name(how.to_input(stored[None]))
+    clip = (next(iter(given.values())) if isinstance(given, dict) else given)[0].astype(np.float64)
     if clip.ndim == 1:
         speed = clip[how.names.index("walking_speed")] if "walking_speed" in how.names else np.nan
         return np.concatenate([[speed], clip])

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 
 from gait import bundle as bundles
-from gait import floors
 from gait.cache import Cache
 from gait.console import say
 from gait.errors import GaitmoodError, InterruptedRunError
@@ -36,6 +35,7 @@ from gait.splits import folds_of, groups_of
 from gait.workers import map_items
 from training import runs
 from training.options import TrainOptions
+from training.probes import probe
 from training.session import check_model, fit_bundle
 from training.walks import GatheredWalks, TrainingWalks, gather_walks, split
 
@@ -210,9 +210,10 @@ def run_fold(task: FoldTask) -> FoldDone:
         trained = time.perf_counter()
         predictions = predict_walks(bundle, task.walks.held_out)
         predicted = time.perf_counter()
+        noted = probe(bundle, task.walks)
     predictions.save_csv(task.folder / "predictions.csv")
     result = {
-        "floors": _floors(bundle.record, task.walks),
+        **noted,
         "held_out": sorted({walk.sample.subject or walk.sample.name for walk in task.walks.held_out}),
         "walks": len(task.walks.held_out),
         "training_walks": len(task.walks.train),
@@ -225,15 +226,6 @@ def run_fold(task: FoldTask) -> FoldDone:
     write_json(task.folder / runs.RESULT, result)
     shutil.rmtree(task.folder / "checkpoint", ignore_errors=True)  # 10 MB a fold, of no use any more
     return FoldDone(len(task.walks.held_out))
-
-
-def _floors(record: bundles.Record, walks: TrainingWalks) -> dict[str, dict[str, str]]:
-    """What answers that need no model say of each walk that was left out, by its name."""
-    given = floors.answers(
-        record.gists, record.training_labels, floors.gists(walks.preprocess, walks.held_out)
-    )
-    names = [walk.sample.name for walk in walks.held_out]
-    return {floor: dict(zip(names, labels, strict=True)) for floor, labels in given.items()}
 
 
 def pooled_floors(folds: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, tuple[str, ...]]:

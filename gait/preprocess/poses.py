@@ -10,6 +10,7 @@ import numpy as np
 
 from gait.cache import Cache, EntryWriter, entry_key
 from gait.errors import GaitmoodError, VideoError
+from gait.fingerprint import store as fingerprints
 from gait.formats.listing import read_walk
 from gait.labels import Sample
 from gait.pose import cleaning, store
@@ -18,6 +19,7 @@ from gait.pose.sequence import PoseSequence
 from gait.preprocess.walks import Extracted, Prepared, Task, prepare_walks, walk_content
 from gait.skeleton import find_layout
 
+NOTES = 1  # raised when more is noted of a walk, so that cached ones are made again
 MIN_COVERAGE = 0.5
 MIN_LEGS_VISIBLE = 0.5
 MIN_SECONDS = 0.5
@@ -55,7 +57,9 @@ def extract_with_poses(
     content, cache, sample = walk_content(task.sample), task.cache, task.sample
     pose_settings = PoseSettings(task.preprocess.poses)
     source = pose_settings.key() if sample.keypoints is None else "keypoint file"
-    key = entry_key(kind, content, {**settings, "poses": source, "cleaning": cleaning.VERSION})
+    key = entry_key(
+        kind, content, {**settings, "poses": source, "cleaning": cleaning.VERSION, "notes": NOTES}
+    )
     if (found := cache.find(key)) is not None:
         return Extracted(content, key, found.meta["decoded"])
     if sample.keypoints is None:
@@ -69,7 +73,9 @@ def extract_with_poses(
     check_length(sequence)
     with cache.write(key) as entry:
         write(task.preprocess, sequence, entry)
-        entry.meta.update(decoded=len(sequence), remarks=list(remarks))
+        facing = sequence.notes.get("direction", {}).get("facing")
+        entry.meta.update(decoded=len(sequence), remarks=list(remarks), facing=facing)
+    fingerprints.keep_motion(sequence, content, source, cache)
     return Extracted(content, key, len(sequence))
 
 

@@ -1,0 +1,67 @@
+"""What a model makes of a walk before its last step: to ask what else stands in it than the emotion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gait.bundle import Bundle
+from gait.inputs import by_name
+from gait.models.classical import ClassicalModel
+from gait.preprocess import Walk
+
+
+def represent(bundle: Bundle, walks: Sequence[Walk]) -> np.ndarray:
+    """The representation of each walk, mean over its clips.
+
+    Returns
+    -------
+    (N, D) float
+        Of a network what enters the last layer with weights on the way to ``emotion``; of a classical model the
+        scaled features, without NaN.
+    """
+    how, compute = bundle.record.preprocess, _computer(bundle.model)
+    rows = []
+    for walk in walks:
+        stored = np.stack([how.read(walk, start) for start in how.starts(walk)])
+        rows.append(compute(how.to_input(stored)).reshape(len(stored), -1).mean(axis=0))
+    return np.stack(rows)
+
+
+def _computer(model: Any) -> Any:
+    if isinstance(model, ClassicalModel):
+        return model.pipeline[:-1].transform
+    import keras
+
+    tensor = model.output["emotion"]
+    while True:
+        layer = tensor._keras_history.operation
+        before = layer.input
+        tensor = before[0] if isinstance(before, (list, tuple)) else before
+        if getattr(layer, "weights", ()):
+            break
+    inner = keras.Model(model.inputs, tensor)
+    return lambda inputs: np.asarray(inner.predict_on_batch(by_name(inputs)))
+
+
+def shared_with_nearest(rows: np.ndarray, names: Sequence[str]) -> tuple[float, float]:
+    """How often a row's nearest other row bears the same name, and how often a random other row does.
+
+    Parameters
+    ----------
+    rows : (N, D) float
+        Each column is scaled by its spread first.
+    names : sequence of N str
+        Such as the subjects, or the emotions.
+    """
+    spread = rows.std(axis=0)
+    scaled = (rows - rows.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    far = ((scaled[:, None] - scaled[None]) ** 2).sum(axis=-1)
+    np.fill_diagonal(far, np.inf)
+    same = np.asarray(names)[:, None] == np.asarray(names)[None]
+    np.fill_diagonal(same, False)
+    return float(same[np.arange(len(rows)), far.argmin(axis=1)].mean()), float(
+        same.sum() / same[0].size / (len(rows) - 1)
+    )
