@@ -14,6 +14,11 @@ from training.options import TrainOptions
 def main(argv: Sequence[str]) -> int:
     """Options -> (synthetic walkers) -> training -> validation report -> where the model is."""
     options = parse(TrainOptions, argv, "train.py", __doc__)
+    if options.summary:
+        from training.summary import summary_lines
+
+        say("\n".join(summary_lines(options)))
+        return DONE
     if options.demo:
         _make_demo(options)
 

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+# Before PyAV, which some of the modules below import: both bring libraries of the window system, and OpenCV's windows
+# hang with those of PyAV.
+import cv2  # noqa: F401
+
 from display.destinations import Destinations, choose_destinations
 from display.objects import SOURCE, ObjectFinder
 from display.predict_options import PredictOptions
@@ -16,6 +20,7 @@ from gait.console import say, warn
 from gait.errors import GaitmoodError, NothingUsableError, VideoError
 from gait.pose.estimators import PoseSettings, check_ready
 from gait.pose.weights import WeightsError
+from gait.preprocess.windows import needs_poses, sees_frames
 from gait.sources import Source, find_sources
 from gait.streaming.abstaining import Threshold, find_threshold
 from gait.streaming.stream import StreamSettings
@@ -80,7 +85,7 @@ def _sources(options: PredictOptions) -> tuple[Source, ...]:
 
 
 def _check_people(record: bundles.Record, options: PredictOptions) -> None:
-    if options.people > 1 and record.preprocess.kind == "clips":
+    if options.people > 1 and sees_frames(record.preprocess):
         raise GaitmoodError(
             f"--people {options.people}: this model ({record.architecture or 'plain Keras file'}) looks at the whole "
             "picture and cannot tell people apart. Choose a keypoint model, or --people 1."
@@ -93,7 +98,7 @@ def _poses(record: bundles.Record) -> PoseSettings | None:
     try:
         check_ready(settings)
     except WeightsError as error:
-        if record.preprocess.kind != "clips":
+        if needs_poses(record.preprocess):
             raise
         warn(f"no skeleton is drawn, and whether anybody walks is not looked at: {error}")
         return None

@@ -10,15 +10,14 @@ from display.destinations import Destinations
 from display.frame_log import SCHEMA, named
 from display.watching import Job, Watched
 from gait.affect import NAMES as AFFECT
+from gait.preprocess.windows import sees_frames
 from gait.sources import Source
 from gait.streaming.abstaining import Threshold
 from gait.streaming.moments import WholeWalk
 from gait.streaming.stream import StreamSettings
 
 _LIVE = "watched live: there is no whole walk"
-_ASPECT = (
-    1.5  # ratio of shapes from which a frame model sees a picture much smaller than those it was trained on
-)
+_ASPECT = 1.5  # ratio of shapes from which on a frame model sees walkers much smaller than in training
 _SLOW = 0.6  # of the model's rate
 
 
@@ -58,6 +57,7 @@ def _settings(job: Job, threshold: Threshold) -> dict[str, Any]:
     return {
         "window_seconds": job.bundle.record.preprocess.window_seconds,
         "stride_seconds": settings.stride,
+        "lag_seconds": None if settings.live else settings.lag,
         "smoothing": settings.smoothing,
         "smoothing_delay_seconds": settings.delay,
         "unsure_below": threshold.value,
@@ -124,8 +124,9 @@ def _walk_line(walk: WholeWalk, several: bool) -> str:
 
 def describe_settings(how: Any, settings: StreamSettings, threshold: Threshold) -> str:
     """How answers come about, in words."""
-    text = f"Answers look back on {how.window_seconds:.1f} s and come every {settings.stride:g} s, each " + (
-        "when it is ready" if settings.live else "one stride after its window's end"
+    shown = "when it is ready" if settings.live else f"{settings.lag:g} s after its window's end"
+    text = (
+        f"Answers look back on {how.window_seconds:.1f} s and come every {settings.stride:g} s, each {shown}"
     )
     if settings.smoothing > 1:
         text += f"; averaging {settings.smoothing} puts them off by {settings.delay:g} s"
@@ -147,11 +148,11 @@ def remarks_on(job: Job, watched: Watched) -> Sequence[str]:
             f"{watched.video_rate:.1f} frames per second came in, the model was trained at {rate:g}: what happens "
             "between them is missing"
         )
-    if how.kind == "clips" and min(watched.size) > 0:
+    if sees_frames(how) and min(watched.size) > 0:
         shapes = (watched.size[0] / watched.size[1]) / (how.height / how.width)
         if max(shapes, 1 / shapes) > _ASPECT:
             remarks.append(
-                f"the model was trained on pictures of {how.height} x {how.width}; this video's shape is another, so it "
-                "sees the walker smaller, with black around"
+                f"the model was trained on pictures of {how.height} x {how.width}; in a video of another shape it sees "
+                "the walker smaller, with black around"
             )
     return remarks

@@ -128,7 +128,7 @@ def watch(source: Source, job: Job, to: Destinations, tell: Callable[[Watched], 
             _watch_whole(shots, stream, sink)
             dropped, ended = 0, False
         sink.close_video()
-        walks = stream.whole_walks(source.name) if source.whole and not job.settings.live else []
+        walks = stream.whole_walks(source) if source.whole and not job.settings.live else []
         watched = sink.summary(reader, dropped, tuple(walks), ended)
         sink.finish(tell(watched))
         return watched

@@ -41,6 +41,11 @@ class Window:
             raise GaitmoodError(
                 "this OpenCV has no windows (opencv-python-headless). Add --no-window, or install opencv-python."
             )
+        modules = list(sys.modules)
+        if "av" in modules and modules.index("av") < modules.index("cv2"):
+            raise RuntimeError(
+                "import cv2 before av: OpenCV's windows hang with the libraries that PyAV brings"
+            )
         with silent_stderr():  # fonts that it would like to have
             cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         return self

@@ -114,7 +114,8 @@ class Report:
 
     def text(self) -> str:
         """Return the report as plain text, the same on a terminal and off it."""
-        sections = [_heading(self), leak_lines(self), _walks(self), _left_out(self), *_score_sections(self)]
+        walks = (_walks(self), _views(self))
+        sections = [_heading(self), leak_lines(self), *walks, _left_out(self), *_score_sections(self)]
         return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
     def to_json(self) -> dict:
@@ -348,6 +349,7 @@ def _walk_to_json(report: Report, i: int) -> dict:
         "clips": int(p.clips[i]),
         "probabilities": {c: float(x) for c, x in zip(p.classes, p.probabilities[i], strict=True)},
         **(p.affect.said_of(i) if p.affect else {}),
+        **({"views": p.views.said_of(i, p.classes)} if p.views else {}),
     }
 
 
@@ -457,6 +459,23 @@ def _walks(report: Report) -> list[str]:
         rows.append([name, true[i], predicted[i], *percents, mark])
     align = "lll" + "r" * len(headings) + "l"
     return ["Predictions (probabilities in %)", *legend, *_table(rows, align, _NAME_WIDTH)]
+
+
+def _views(report: Report) -> list[str]:
+    """One row a walk: what the model answers if the walk is seen from each side; nothing where it knows no sides."""
+    p = report.predictions
+    if p.views is None or not p.names:
+        return []
+    rows = [["video", *map(printable, p.views.views), "taken for", "combined"]]
+    for i, name in enumerate(p.names):
+        best, taken = p.views.probabilities[i].argmax(axis=1), p.views.shares[i].argmax()
+        answers = [
+            f"{printable(p.classes[k])} {100 * q[k]:.0f}"
+            for k, q in zip(best, p.views.probabilities[i], strict=True)
+        ]
+        view = f"{printable(p.views.views[taken])} {100 * p.views.shares[i, taken]:.0f}"
+        rows.append([printable(name), *answers, view, printable(p.predicted[i])])
+    return ["By view (in %)", *_table(rows, "l" * len(rows[0]), _NAME_WIDTH)]
 
 
 def mark_of(label: str | None, predicted: str, leaked: bool) -> str:

@@ -57,8 +57,9 @@ class KnownWalk:
 class Record:
     """All that a bundle knows beside its weights.
 
-    ``gists`` are those of the walks trained on, see :mod:`gait.floors`; ``prints`` the packed fingerprints of
-    ``walks``, see :mod:`gait.fingerprint`, or none in a file from before there were any.
+    ``gists`` are those of the walks trained on, see :mod:`gait.floors`; ``measured`` the values of each walk feature
+    over these walks, where poses are known; ``prints`` the packed fingerprints of ``walks``, see
+    :mod:`gait.fingerprint`, or none in a file from before there were any.
     """
 
     architecture: str
@@ -70,7 +71,9 @@ class Record:
     versions: Mapping[str, str] = field(default_factory=dict)
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     validation: Mapping[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
     gists: np.ndarray | None = field(default=None, compare=False)
+    measured: Mapping[str, np.ndarray] | None = field(default=None, compare=False)
     prints: tuple[bytes, ...] = field(default=(), compare=False)
 
     @property
@@ -206,6 +209,7 @@ def _write_record(file: h5py.File, record: Record) -> None:
         "preprocess": record.preprocess.settings(),
         "options": dict(record.options),
         "seed": record.seed,
+        "temperature": record.temperature,
         "versions": dict(record.versions),
         "history": {name: list(map(float, curve)) for name, curve in record.history.items()},
         "validation": dict(record.validation),
@@ -216,6 +220,10 @@ def _write_record(file: h5py.File, record: Record) -> None:
     group = file.require_group(GROUP)
     if record.gists is not None:
         group.create_dataset("gists", data=record.gists, compression="gzip")
+    if record.measured is not None:
+        values = np.stack(list(record.measured.values()), axis=1)
+        measured = group.create_dataset("measured", data=values, compression="gzip")
+        measured.attrs.create("names", json.dumps(list(record.measured)), dtype=h5py.string_dtype())
     if record.prints:
         prints = group.create_dataset("fingerprints", len(record.prints), h5py.vlen_dtype(np.uint8))
         for row, packed in enumerate(record.prints):
@@ -272,12 +280,17 @@ def _read_record(path: Path, file: h5py.File) -> Record | None:
     walks = (KnownWalk(n, c, s or None, label, split) for n, c, s, label, split in zip(*columns, strict=True))
     value.update(
         gists=file[f"{GROUP}/gists"][:] if "gists" in file[GROUP] else None,
+        measured=_read_measured(file[f"{GROUP}/measured"]) if "measured" in file[GROUP] else None,
         prints=tuple(row.tobytes() for row in file[GROUP].get("fingerprints", ())),
         classes=tuple(value["classes"]),
         preprocess=preprocessing.restore(value["preprocess"]),
         walks=tuple(walks),
     )
     return Record(**value)
+
+
+def _read_measured(table: h5py.Dataset) -> dict[str, np.ndarray]:
+    return dict(zip(json.loads(table.attrs["names"]), table[:].T, strict=True))
 
 
 def _is_json(attribute: str) -> bool:

@@ -45,6 +45,10 @@ class DiskFullError(GaitmoodError):
     """The disk is full; going on with other walks is of no use."""
 
 
+class LeakError(GaitmoodError):
+    """Walks stand on two sides, and the user asked with ``--strict`` that none does."""
+
+
 class InterruptedRunError(GaitmoodError):
     """The user stopped a run that can be resumed; the message says how."""
 

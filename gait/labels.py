@@ -57,6 +57,8 @@ class Sample:
         In [-1, 1] and [0, 1].
     keypoints : WalkInFile or None
         Which walk of a keypoint file it is; None for a video.
+    recording : str or None
+        Name of the walk that it is a copy of, or is copied by, where copies were found.
     """
 
     path: Path
@@ -68,6 +70,12 @@ class Sample:
     valence: float | None = None
     arousal: float | None = None
     keypoints: WalkInFile | None = None
+    recording: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The recording, by the name of a walk: copies have the same."""
+        return self.recording or self.name
 
 
 @dataclass(frozen=True)

@@ -54,14 +54,18 @@ def hide(how: Any, inputs: np.ndarray, part: str) -> np.ndarray:
     elif inputs.ndim == 2:
         hidden[:, [FEATURES[name].part in _BODY[part][0] for name in how.names]] = np.nan
     elif inputs.ndim == 4:
-        joints = skeleton.find_layout(how.layout).joints
-        chosen = [_is_of(joint, part) for joint in joints]
+        chosen = joints_of(how.layout, part)
         hidden[:, :, chosen] = inputs[:, :, chosen].mean(axis=1, keepdims=True)
     else:
         middle = inputs.shape[2] // 2
         rows = slice(0, middle) if part == _PICTURE[0] else slice(middle, None)
         hidden[:, :, rows] = inputs[:, :, rows].mean(axis=1, keepdims=True)
     return hidden
+
+
+def joints_of(layout: str, part: str) -> list[bool]:
+    """Which joints of a layout belong to a part of the body."""
+    return [_is_of(joint, part) for joint in skeleton.find_layout(layout).joints]
 
 
 def _is_of(joint: str, part: str) -> bool:

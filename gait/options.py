@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from gait.console import say
 from gait.errors import DONE, INTERRUPTED, WRONG_USE, GaitmoodError, is_disk_full
@@ -62,7 +62,13 @@ def write_options(options: Any, path: Path) -> None:
 
 def plain(options: Any) -> dict[str, Any]:
     """Options as JSON values."""
-    return {name: str(v) if isinstance(v, Path) else v for name, v in asdict(options).items()}
+    return {name: _plain(value) for name, value in asdict(options).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def read_options(options: type[T], path: Path) -> T:
@@ -87,6 +93,8 @@ def read_options(options: type[T], path: Path) -> T:
 
 def _typed(path: Path, name: str, value: Any, hint: Any) -> Any:
     """A JSON value as the kind of value that an option asks for: a type, some types, or some words."""
+    if get_origin(hint) is tuple and isinstance(value, list):
+        return tuple(_typed(path, name, one, get_args(hint)[0]) for one in value)
     # A hint may hold hints, as Literal["a", "b"] | None does.
     choices = tuple(part for one in (get_args(hint) or (hint,)) for part in (get_args(one) or (one,)))
     if isinstance(value, str) and Path in choices:

@@ -11,13 +11,18 @@ import numpy as np
 from gait.affect import NAMES as AFFECT
 from gait.affect import AffectAnswers, affect_of
 from gait.bundle import Bundle, emotion_of
+from gait.calibration import temper
 from gait.console import progress_bar
 from gait.errors import GaitmoodError
 from gait.inputs import by_name, describe, shape_of
+from gait.models import architecture
 from gait.predictions import Predictions
 from gait.preprocess import Walk
+from gait.views import ViewAnswers
 
 BATCH = 16
+# Outputs of models that tell views apart: how likely each is, and the answer within each.
+VIEWS = ("view", "emotion_by_view")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +35,15 @@ class Answers:
         In the order of the bundle's classes.
     valence, arousal : (N,) float64 or None
         In [-1, 1] and [0, 1]; None where the model has no such output.
+    view, emotion_by_view : (N, V) and (N, V, K) float64 or None
+        Probability of each view, and of the classes within it; None where the model tells no views apart.
     """
 
     probabilities: np.ndarray
     valence: np.ndarray | None = None
     arousal: np.ndarray | None = None
+    view: np.ndarray | None = None
+    emotion_by_view: np.ndarray | None = None
 
 
 def predict_walks(bundle: Bundle, walks: Sequence[Walk]) -> Predictions:
@@ -57,6 +66,7 @@ def predict_walks(bundle: Bundle, walks: Sequence[Walk]) -> Predictions:
         subjects=tuple(walk.sample.subject for walk in walks),
         clips=counts,
         affect=_beside_known(answers, walks, bundle.record.classes),
+        views=_in_views(answers, bundle),
     )
 
 
@@ -65,6 +75,13 @@ def _beside_known(answers: Answers, walks: Sequence[Walk], classes: Sequence[str
         return None
     true = affect_of([walk.sample for walk in walks], classes)
     return AffectAnswers(np.stack([answers.valence, answers.arousal], axis=1), true)
+
+
+def _in_views(answers: Answers, bundle: Bundle) -> ViewAnswers | None:
+    if answers.view is None or answers.emotion_by_view is None:
+        return None
+    names = architecture(bundle.record.architecture).VIEWS
+    return ViewAnswers(tuple(names), answers.view, answers.emotion_by_view)
 
 
 def answer_walks(
@@ -84,7 +101,7 @@ def answer_walks(
     advance : function
         Is told how many clips are done.
     """
-    how, names = bundle.record.preprocess, ("probabilities", *AFFECT)
+    how, names = bundle.record.preprocess, ("probabilities", *AFFECT, *VIEWS)
     sums = {"probabilities": np.zeros((len(walks), len(bundle.record.classes)))}
     counts = np.zeros(len(walks))
     for owners, stored in _batches(how, walks, batch):
@@ -104,7 +121,7 @@ def predict_clips(bundle: Bundle, inputs: np.ndarray) -> np.ndarray:
 
 
 def answer_clips(bundle: Bundle, inputs: np.ndarray, batch: int = BATCH) -> Answers:
-    """What the model says of each clip.
+    """What the model says of each clip, its certainty set right by the bundle's temperature.
 
     The model always sees batches of one size, filled up with zeros, so that a clip's result does not depend
     on its company and nothing is compiled twice.
@@ -129,7 +146,8 @@ def answer_clips(bundle: Bundle, inputs: np.ndarray, batch: int = BATCH) -> Answ
         chunk = inputs[first : first + batch]
         padding = np.zeros((batch - len(chunk), *chunk.shape[1:]), chunk.dtype)
         outputs = bundle.model.predict_on_batch(by_name(np.concatenate([chunk, padding])))
-        row = {"probabilities": _probabilities(outputs), **_affect(outputs)}
+        probabilities = temper(_probabilities(outputs), bundle.record.temperature)
+        row = {"probabilities": probabilities, **_affect(outputs), **_views(outputs)}
         rows.append({name: values[: len(chunk)] for name, values in row.items()})
     return Answers(**{name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
 
@@ -171,6 +189,12 @@ def _affect(outputs: Any) -> dict[str, np.ndarray]:
     """The valence and arousal (N,) among a model's outputs, where it has them."""
     named = outputs if isinstance(outputs, dict) else {}
     return {name: np.asarray(named[name], np.float64).reshape(-1) for name in AFFECT if name in named}
+
+
+def _views(outputs: Any) -> dict[str, np.ndarray]:
+    """The probabilities (N, V) of views and (N, V, K) of classes within them, where the model has both."""
+    named = outputs if isinstance(outputs, dict) and set(VIEWS) <= set(outputs) else {}
+    return {name: np.asarray(named[name], np.float64) for name in VIEWS if named}
 
 
 def _batches(how: Any, walks: Sequence[Walk], batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

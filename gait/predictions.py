@@ -16,6 +16,8 @@ from gait.affect import COLUMNS as _AFFECT
 from gait.affect import AffectAnswers
 from gait.affect import pooled as pooled_affect
 from gait.errors import DiskFullError, GaitmoodError, is_disk_full
+from gait.views import ViewAnswers, first_column
+from gait.views import pooled as pooled_views
 
 _COLUMNS = ("video", "true", "predicted", "subject", "clips")
 _PREFIX = "p_"
@@ -43,6 +45,8 @@ class Predictions:
         The number of clips that each walk's probabilities are the mean of.
     affect : AffectAnswers or None
         Valence and arousal, where the model says them.
+    views : ViewAnswers or None
+        Its answer for each view, where the model tells views apart.
 
     Raises
     ------
@@ -59,6 +63,7 @@ class Predictions:
     subjects: tuple[str | None, ...]
     clips: tuple[int, ...]
     affect: AffectAnswers | None = None
+    views: ViewAnswers | None = None
 
     def __post_init__(self):
         for field in ("names", "classes", "labels", "subjects", "clips"):
@@ -105,19 +110,23 @@ class Predictions:
     def save_csv(self, path: str | Path) -> None:
         """Write one row a walk: video, true, predicted, subject, clips, and ``p_CLASS`` for each class.
 
-        Where the model says them, valence and arousal follow, each with what is known and where that comes from.
+        Where the model says them, valence and arousal follow, each with what is known and where that comes from, and
+        then, where it tells views apart, how likely it takes each (``view_VIEW``) and its answer there
+        (``VIEW:CLASS``).
 
         Probabilities keep every digit, so that ``load_csv`` gives back what was saved.
         """
         text = io.StringIO(newline="")
         # Lines end as RFC 4180 says: with a bare newline a carriage return in a name would not be quoted.
         writer = csv.writer(text)
-        affect = self.affect
-        writer.writerow([*_COLUMNS, *(_PREFIX + c for c in self.classes), *(_AFFECT if affect else ())])
+        affect, views = self.affect, self.views
+        more = [*(_AFFECT if affect else ()), *(views.columns(self.classes) if views else ())]
+        writer.writerow([*_COLUMNS, *(_PREFIX + c for c in self.classes), *more])
         for i, predicted in enumerate(self.predicted):
             known = (self.names[i], self.labels[i] or "", predicted, self.subjects[i] or "", self.clips[i])
             probabilities = (repr(float(p)) for p in self.probabilities[i])
-            writer.writerow([*known, *probabilities, *(affect.cells(i) if affect else ())])
+            more = [*(affect.cells(i) if affect else ()), *(views.cells(i) if views else ())]
+            writer.writerow([*known, *probabilities, *more])
         # File names that are not UTF-8 arrive as surrogates (PEP 383) and must get out the same way.
         write_beside(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
@@ -135,25 +144,31 @@ class Predictions:
                 header, *rows = csv.reader(file)
         except (OSError, ValueError, csv.Error) as e:
             raise GaitmoodError(f"cannot read predictions from {path}: {e}") from e
-        has_affect = tuple(header[-len(_AFFECT) :]) == _AFFECT
-        classes = header[len(_COLUMNS) : -len(_AFFECT) if has_affect else None]
+        table, of_views = header[: first_column(header)], header[first_column(header) :]
+        has_affect = tuple(table[-len(_AFFECT) :]) == _AFFECT
+        classes = table[len(_COLUMNS) : -len(_AFFECT) if has_affect else None]
         if tuple(header[: len(_COLUMNS)]) != _COLUMNS or not all(c.startswith(_PREFIX) for c in classes):
             raise GaitmoodError(
                 f"{path} is no table of predictions: expected the columns {', '.join(_COLUMNS)} and "
                 f"{_PREFIX}CLASS for each class, found {', '.join(header)}"
             )
         try:
-            return cls._from_rows([c.removeprefix(_PREFIX) for c in classes], rows, has_affect)
+            return cls._from_rows([c.removeprefix(_PREFIX) for c in classes], rows, has_affect, of_views)
         except ValueError as e:
             raise GaitmoodError(f"{path} is damaged: {e}") from e
 
     @classmethod
-    def _from_rows(cls, classes: list[str], rows: list[list[str]], has_affect: bool) -> Predictions:
+    def _from_rows(
+        cls, classes: list[str], rows: list[list[str]], has_affect: bool, of_views: list[str]
+    ) -> Predictions:
         end = len(_COLUMNS) + len(classes)
         width = end + has_affect * len(_AFFECT)
         for number, row in enumerate(rows, start=2):
-            if len(row) != width:
-                raise ValueError(f"row {number} has {len(row)} cells, expected {width}")
+            if len(row) != width + len(of_views):
+                raise ValueError(f"row {number} has {len(row)} cells, expected {width + len(of_views)}")
+        views = (
+            ViewAnswers.of_cells(of_views, [row[width:] for row in rows], len(classes)) if of_views else None
+        )
         return cls(
             names=tuple(row[0] for row in rows),
             classes=tuple(classes),
@@ -163,7 +178,8 @@ class Predictions:
             labels=tuple(row[1] or None for row in rows),
             subjects=tuple(row[3] or None for row in rows),
             clips=tuple(int(row[4]) for row in rows),
-            affect=AffectAnswers.of_cells([row[end:] for row in rows]) if has_affect else None,
+            affect=AffectAnswers.of_cells([row[end:width] for row in rows]) if has_affect else None,
+            views=views,
         )
 
 
@@ -184,10 +200,14 @@ def pooled(parts: Sequence[Predictions]) -> Predictions:
         for field in ("names", "labels", "subjects", "clips")
     }
     probabilities = np.array([part.probabilities[i] for part, i in rows])
-    affect = None
+    affect = views = None
     if all(part.affect is not None for part in parts):
         affect = pooled_affect([part.affect.take([i]) for part, i in rows])
-    return Predictions(classes=parts[0].classes, probabilities=probabilities, affect=affect, **columns)
+    if all(part.views is not None for part in parts):
+        views = pooled_views([part.views.take([i]) for part, i in rows])
+    return Predictions(
+        classes=parts[0].classes, probabilities=probabilities, affect=affect, views=views, **columns
+    )
 
 
 def write_beside(path: str | Path, data: bytes) -> None:

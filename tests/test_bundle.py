@@ -39,6 +39,7 @@ def a_record(**changes):
         ),
         "options": {"rate": 12.5, "labels": None, "augment": True},
         "seed": 7,
+        "temperature": 1.3,
         "versions": {"keras": "3.15.1"},
         "history": {"loss": [1.5, 0.1 + 0.2]},
         "validation": {"accuracy": 0.5},

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from gait import calibration
+from gait.bundle import Bundle, Record
+from gait.predict import predict_clips
+from training.calibrating import FEWEST, calibrated
 
 
 def drawn(temperature: float, rows: int = 6000, K: int = 3, seed: int = 0):
@@ -62,3 +67,71 @@ def test_the_abstention_curve_by_hand_answers_equals_together():
     share, accuracy = calibration.abstention_curve(probabilities, np.array([0, 0, 1, 0]))
     np.testing.assert_allclose(share, [0.25, 0.5, 1.0])
     np.testing.assert_allclose(accuracy, [1.0, 0.5, 0.5])
+
+
+# --- In a bundle -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sample:
+    label: str
+
+
+@dataclass(frozen=True)
+class Walk:
+    sample: Sample
+    clips: np.ndarray
+
+
+@dataclass(frozen=True)
+class Logits:
+    """Preprocessing whose walks hold the logits of their clips."""
+
+    input_shape = (3,)
+    missing = False
+
+    def starts(self, walk):
+        return range(len(walk.clips))
+
+    def read(self, walk, start):
+        return walk.clips[start]
+
+    def to_input(self, stored):
+        return stored
+
+
+class Softmax:
+    def predict_on_batch(self, x):
+        return {"emotion": np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)}
+
+
+def make(count: int, temperature: float):
+    stated, labels = drawn(temperature, rows=count)
+    walks = [Walk(Sample("abc"[y]), np.log(p)[None]) for p, y in zip(stated, labels, strict=True)]
+    return Bundle(
+        None, Softmax(), Record(architecture="", classes=("a", "b", "c"), preprocess=Logits())
+    ), walks
+
+
+def test_training_fits_the_temperature_that_predictions_then_use(tmp_path, capsys):
+    bundle, walks = make(600, 2.5)
+    found = calibrated(bundle, walks)
+    assert found.record.temperature == pytest.approx(2.5, rel=0.25)
+    assert "as trained, the model was too sure" in capsys.readouterr().out
+    x = np.stack([walk.clips[0] for walk in walks[:5]])
+    plain, tempered = predict_clips(bundle, x), predict_clips(found, x)
+    np.testing.assert_allclose(tempered, calibration.temper(plain, found.record.temperature))
+    np.testing.assert_array_equal(tempered.argmax(axis=1), plain.argmax(axis=1))
+
+
+def test_few_walks_give_no_temperature():
+    bundle, walks = make(FEWEST - 1, 2.5)
+    assert calibrated(bundle, walks) is bundle
+
+
+def test_every_walk_counts_the_same_however_many_clips_it_has():
+    bundle, walks = make(400, 1.0)
+    often = [Walk(w.sample, np.repeat(w.clips, 1 + 20 * (i % 7 == 0), axis=0)) for i, w in enumerate(walks)]
+    assert calibrated(bundle, often).record.temperature == pytest.approx(
+        calibrated(bundle, walks).record.temperature
+    )

@@ -36,6 +36,7 @@ SHAPES = {
     "keypoint_lstm": JointPreprocess(length=7, rate=10.0),
     "st_gcn": JointPreprocess(length=7, rate=10.0),
     "mdt_gcn": JointPreprocess(length=7, rate=10.0),
+    "vs_gcnn": JointPreprocess(length=7, rate=10.0),
     "spatiotemporal": LandmarkClipPreprocess(length=3, rate=10.0, height=19, width=16),
     "random_forest": FEATURES,
     "extra_trees": FEATURES,
@@ -45,7 +46,7 @@ SHAPES = {
     "best_classical": FEATURES,
 }
 # Networks with layers of their own: the file opens where these are imported.
-OWN_LAYERS = ("spatiotemporal", "st_gcn", "mdt_gcn")
+OWN_LAYERS = ("spatiotemporal", "st_gcn", "mdt_gcn", "vs_gcnn")
 NETWORKS = [name for name in MODELS if MODELS[name].kind != "features"]
 
 every_model = pytest.mark.parametrize("name", MODELS)

@@ -122,7 +122,7 @@ def _deal(options: TrainOptions, found: GatheredWalks) -> dict[str, Any]:
     different things are the same.
     """
     samples = [s for s in found.collection.samples if s.label is not None]
-    groups = groups_of([s.subject for s in samples], [s.name for s in samples])
+    groups = groups_of([s.subject for s in samples], [s.source for s in samples])
     count = options.fold_count
     folds = [
         folds_of([s.label for s in samples], groups, count, options.seed + repeat)

@@ -13,7 +13,6 @@ import keras
 from gait.console import progress_bar, say
 from gait.models import architecture, build_model
 from gait.models.affect import losses as affect_losses
-from gait.models.affect import with_affect, without_affect
 from training.callbacks import Bar, Epochs, Keeper
 from training.dataset import ClipDataset
 from training.options import TrainOptions
@@ -37,8 +36,7 @@ def fresh_model(
     """Build and compile the model that the options name, with valence and arousal if ``affect``, else without."""
     parts = architecture(options.model)
     with _precision(options):
-        model = build_model(options.model, shape, classes)
-        model = with_affect(model) if affect else without_affect(model)
+        model = build_model(options.model, shape, classes, affect)
         losses = parts.losses(soft) | (affect_losses() if affect else {})
         weights = getattr(parts, "LOSS_WEIGHTS", {})
         model.compile(

@@ -21,6 +21,8 @@ class TrainOptions:
     """Fill empty videos/ and videosTest/ with synthetic walkers first."""
     model: str = "cnn_lstm"
     """Architecture; with --cross-validate also several, A,B,..., or all, to compare them on the same folds."""
+    summary: bool = False
+    """Print the model's parameters, part by part, and stop."""
     name: str | None = None
     """Name of the model file; by default the architecture's."""
     frames: int | None = None

@@ -16,8 +16,8 @@ from gait.backend import start_keras
 from gait.cache import Cache
 from gait.console import say
 from gait.errors import GaitmoodError
-from gait.inputs import describe
 from gait.floors import gists
+from gait.inputs import describe
 from gait.labels import Sample
 from gait.models import architecture, find_entry
 from gait.options import plain, read_options, write_options
@@ -26,8 +26,10 @@ from gait.predictions import Predictions
 from gait.preprocess import Walk
 from gait.runs import new_run, write_json
 from gait.splits import groups_of
+from gait.streaming.abstaining import calibrate
 from training import runs
 from training.affect import affect_targets, learns_affect
+from training.calibrating import calibrated
 from training.options import TrainOptions
 from training.search import search
 from training.walks import TrainingWalks, gather
@@ -105,7 +107,8 @@ def fit_bundle(
     if options.search and fit is _fit_network:  # classical models always search their grid
         options = search(options, walks, folder, fit)
     model, history, best_epoch = fit(options, walks, folder)
-    return bundles.Bundle(folder, model, _record(options, walks, history)), best_epoch
+    bundle = bundles.Bundle(folder, model, _record(options, walks, history))
+    return calibrated(bundle, walks.validation), best_epoch
 
 
 def _fit_and_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Result:
@@ -147,7 +150,7 @@ def _fit_classical(options: TrainOptions, walks: TrainingWalks, folder: Path) ->
 
     samples = [walk.sample for walk in walks.train]
     labels = np.array([walks.classes.index(sample.label) for sample in samples])
-    groups = groups_of([sample.subject for sample in samples], [sample.name for sample in samples])
+    groups = groups_of([sample.subject for sample in samples], [sample.source for sample in samples])
     affect = learns_affect(options, walks)
     model = fit_classical(options, walks.preprocess, walks.train, labels, groups)
     if affect:
@@ -189,12 +192,15 @@ def _record(options: TrainOptions, walks: TrainingWalks, history: dict[str, list
         for split, part in zip(bundles.SPLITS, (walks.train, walks.validation, walks.held_out), strict=True)
         for walk in part
     ]
+    prints = tuple(walks.prints.get(walk.content, b"") for walk in known) if walks.prints else ()
     return bundles.Record(
         gists=gists(walks.preprocess, walks.train),
+        measured=_measured(walks),
         architecture=options.model,
         classes=walks.classes,
         preprocess=walks.preprocess,
         walks=tuple(known),
+        prints=prints,
         options=plain(replace(options, resume=False)),
         seed=options.seed,
         versions=bundles.library_versions(),
@@ -202,15 +208,25 @@ def _record(options: TrainOptions, walks: TrainingWalks, history: dict[str, list
     )
 
 
+def _measured(walks: TrainingWalks) -> dict[str, np.ndarray] | None:
+    """Features of the walks trained on, by which a walk is explained in words; gists hold those of feature models."""
+    if walks.preprocess.kind != "joints":
+        return None
+    rows = [walks.preprocess.measured(walk) for walk in walks.train]
+    return {name: np.array([row[name] for row in rows], np.float32) for name in rows[0]}
+
+
 def _summary(predictions: Predictions, best_epoch: int | None) -> dict[str, Any]:
     from gait.metrics import scores
 
     true = np.array([predictions.classes.index(label) for label in predictions.labels])
     found = scores(true, predictions.probabilities, len(predictions.classes))
+    right = predictions.probabilities.argmax(axis=1) == true
     return {
         "walks": len(true),
         "best_epoch": best_epoch,
         "accuracy": found.accuracy,
         "balanced_accuracy": found.balanced_accuracy,
+        "unsure_below": calibrate(right, predictions.probabilities.max(axis=1)),
         "note": "not trained on" if best_epoch is None else "they chose the epoch: optimistic",
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from gait.options import plain
 from gait.preprocess import KINDS, Walk, choose_frame_size
 from gait.splits import groups_of, hold_out
 from gait.video import EXTENSIONS, FrameSize
+from training.copies import Traces, check_sides, check_test_folder, say_copies, together, trace
 from training.options import TrainOptions
 
 VALIDATION = 0.2
@@ -28,7 +29,10 @@ VALIDATION = 0.2
 
 @dataclass(frozen=True)
 class TrainingWalks:
-    """The walks of a run by what they are used for, the classes, and what prepared them."""
+    """The walks of a run by what they are used for, the classes, and what prepared them.
+
+    ``prints`` are packed fingerprints by content hash, for the bundle.
+    """
 
     train: tuple[Walk, ...]
     validation: tuple[Walk, ...]
@@ -36,6 +40,7 @@ class TrainingWalks:
     classes: tuple[str, ...]
     preprocess: Any
     left_out: tuple[tuple[str, str], ...]
+    prints: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class GatheredWalks:
     collection: Collection
     preprocess: Any
     left_out: tuple[tuple[str, str], ...]
+    traces: Traces
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -56,8 +62,11 @@ class GatheredWalks:
 def gather(options: TrainOptions, cache: Cache) -> TrainingWalks:
     """Find, check, prepare and split the walks, and say what was found; see :func:`gather_walks`."""
     found = gather_walks(options, cache)
-    train, validation, held_out = split(found.walks, options)
-    return TrainingWalks(train, validation, held_out, found.classes, found.preprocess, found.left_out)
+    check_test_folder(found.walks, found.traces, found.preprocess, options, cache)
+    train, validation, held_out = parts = split(found.walks, options)
+    check_sides(parts, found.traces.copies, options.strict)
+    prints = found.traces.prints
+    return TrainingWalks(train, validation, held_out, found.classes, found.preprocess, found.left_out, prints)
 
 
 def gather_walks(options: TrainOptions, cache: Cache) -> GatheredWalks:
@@ -80,7 +89,10 @@ def gather_walks(options: TrainOptions, cache: Cache) -> GatheredWalks:
     for line in (*prepared.notes, *(f"left out: {n}: {reason}" for n, reason in left_out), *copies):
         say(f"  {line}")
     _check_enough([walk.sample for walk in walks], collection.classes, options.videos)
-    return GatheredWalks(tuple(walks), collection, how, left_out)
+    traces = trace(how, walks, cache, options.jobs)
+    say_copies(traces.copies, collection.samples)
+    kept, collection = together(walks, collection, traces.copies)
+    return GatheredWalks(kept, collection, how, left_out, traces)
 
 
 def _find(options: TrainOptions) -> Collection:
@@ -253,7 +265,7 @@ def _given_sides(walks: Sequence[Walk]) -> np.ndarray:
 def _aside(walks: Sequence[Walk], free: np.ndarray, fraction: float, seed: int, option: str) -> np.ndarray:
     indices = np.flatnonzero(free)
     samples = [walks[i].sample for i in indices]
-    groups = groups_of([s.subject for s in samples], [s.name for s in samples])
+    groups = groups_of([s.subject for s in samples], [s.source for s in samples])
     try:
         return indices[hold_out([s.label for s in samples], groups, fraction, seed)]
     except GaitmoodError as error:

@@ -17,6 +17,7 @@ from gait.fingerprint.registration import Match, register_joints, register_pictu
 _COARSE = 8  # waves of a picture that candidates are looked for by
 _COARSE_BLUR = 0.06
 _WORTH_WHILE = 0.6  # of a line's correlation: below, no laying over makes a copy of it
+_WORTH_SAYING = 0.02  # of what was done to a copy
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,17 @@ class Copy:
         return self.match.score
 
     def how(self) -> str:
-        """In words, what was done to one to make the other, and how much of it is alike."""
+        """In words, what makes the copy, and how much of it is alike: ``, mirrored, for 2.5 s``."""
         words = ["mirrored"] if self.mirrored else []
         speed = self.match.speed
-        if abs(speed - 1) > 0.02:
-            words.append(f"played {max(speed, 1 / speed):.2f} times {'slower' if speed > 1 else 'faster'}")
-        largest = max(abs(1 - zoom) for zoom in self.match.zoom) + max(map(abs, self.match.shift))
-        if largest > 0.02:
-            words.append(f"cropped, enlarged or moved by {largest:.0%}")
-        what = "the same pictures" if self.kind == PICTURE else "the same motion"
-        return ", ".join([what, *words, f"for {self.match.length / RATE:.1f} s"])
+        if abs(speed - 1) > _WORTH_SAYING:
+            words.append(f"{max(speed, 1 / speed):.2f} times {'faster' if speed > 1 else 'slower'}")
+        smaller, larger = min(self.match.zoom), max(self.match.zoom)
+        if smaller < 1 - _WORTH_SAYING:
+            words.append(f"cropped by {1 - smaller:.0%}")
+        elif larger > 1 + _WORTH_SAYING:
+            words.append(f"with {larger - 1:.0%} more around it")
+        return "".join(f", {word}" for word in [*words, f"for {self.match.length / RATE:.1f} s"])
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,8 @@ RULES = {PICTURE: _picture_rules(), MOTION: _motion_rules()}
 def find_copies(ones: Sequence[Prints], others: Sequence[Prints]) -> list[Copy]:
     """The pairs of walks that are one recording, in the order of ``ones``, the likest first.
 
-    Where both kinds show it, the pictures are named. With the same list twice, each pair once and no walk with
-    itself.
+    Where both kinds show it, the pictures are named. With the same list twice, each pair once, ``one`` being the
+    later of both.
     """
     found: dict[tuple[int, int], Copy] = {}
     for kind in (MOTION, PICTURE):
@@ -140,7 +142,7 @@ def _of_kind(kind: str, ones: Sequence[Prints], others: Sequence[Prints]) -> lis
         other_curves = [rules.curve(walk) for walk in walks]
         for a, b in candidates(curves, other_curves, rules.least_key):
             pair = here[a], there[b]
-            if same and pair[0] >= pair[1]:
+            if same and pair[0] <= pair[1]:
                 continue
             match = _compare(rules, ones[here[a]][kind], walks[b], curves[a], other_curves[b])
             if match is not None and (pair not in best or match.score > best[pair].score):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gait.cache import Cache, entry_key
-from gait.fingerprint.pictures import SIDE, PictureWatcher
+from gait.fingerprint.motion import motion_print
+from gait.fingerprint.pictures import SIDE, PictureWatcher, picture_print
 from gait.fingerprint.prints import MOTION, PICTURE, Print, Prints, pack, unpack
+from gait.pose import cleaning
+from gait.pose.sequence import PoseSequence
 from gait.video import VideoReader
 
 VERSION = 1  # raised when the same walk gives another fingerprint
@@ -23,19 +27,43 @@ def picture_key(content: str) -> str:
 
 def motion_key(content: str, poses: Any) -> str:
     """Key of the fingerprint of a walk's joints, which ``poses`` (JSON values) says the making of."""
-    return entry_key("fingerprint", content, {"of": MOTION, "poses": poses, "v": VERSION})
+    values = {"of": MOTION, "poses": poses, "cleaning": cleaning.VERSION, "v": VERSION}
+    return entry_key("fingerprint", content, values)
 
 
-def keep(key: str, prints: Prints, cache: Cache) -> None:
-    """Put a walk's fingerprints into the cache, none too."""
-    with cache.write(key) as entry:
-        entry.append("packed", np.frombuffer(pack(prints), np.uint8))
-
-
-def find(key: str, cache: Cache) -> dict[str, Print] | None:
-    """What :func:`keep` put there, or None."""
+def find(key: str, cache: Cache) -> Prints | None:
+    """A walk's fingerprints of one kind: one, or none where none can be made; None where it was not tried."""
     found = cache.find(key)
     return None if found is None else unpack(found.read("packed").tobytes())
+
+
+def keep_picture(path: Path, content: str, cache: Cache) -> Prints:
+    """The fingerprint of a video's pictures, from the cache or by reading it.
+
+    Raises
+    ------
+    VideoError
+        It cannot be read.
+    """
+    return _found_or_made(picture_key(content), PICTURE, lambda: picture_print(path), cache)
+
+
+def keep_motion(sequence: PoseSequence, content: str, poses: Any, cache: Cache) -> Prints:
+    """The fingerprint of a walk's cleaned joints, from the cache or from them."""
+    return _found_or_made(motion_key(content, poses), MOTION, lambda: motion_print(sequence), cache)
+
+
+def _found_or_made(key: str, kind: str, make: Callable[[], Print | None], cache: Cache) -> Prints:
+    if (found := find(key, cache)) is not None:
+        return found
+    return _keep(key, kind, make(), cache)
+
+
+def _keep(key: str, kind: str, one: Print | None, cache: Cache) -> Prints:
+    prints = {} if one is None else {kind: one}
+    with cache.write(key) as entry:
+        entry.append("packed", np.frombuffer(pack(prints), np.uint8))
+    return prints
 
 
 @contextmanager
@@ -43,8 +71,7 @@ def watched(video: VideoReader, content: str, cache: Cache) -> Iterator[Iterable
     """A video's frames, of which a fingerprint is made on the way and kept when the block ends well."""
     watcher = PictureWatcher()
     yield _watch(video, watcher)
-    one = watcher.finish()
-    keep(picture_key(content), {} if one is None else {PICTURE: one}, cache)
+    _keep(picture_key(content), PICTURE, watcher.finish(), cache)
 
 
 def _watch(video: VideoReader, watcher: PictureWatcher) -> Iterator[tuple[float, np.ndarray]]:

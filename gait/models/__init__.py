@@ -47,6 +47,7 @@ MODELS = {
     "keypoint_lstm": Entry("joints", "gait.models.keypoint_lstm"),
     "st_gcn": Entry("joints", "gait.models.st_gcn"),
     "mdt_gcn": Entry("joints", "gait.models.mdt_gcn"),
+    "vs_gcnn": Entry("joints", "gait.models.vs_gcnn"),
     "random_forest": Entry("features", "gait.models.classical:random_forest"),
     "extra_trees": Entry("features", "gait.models.classical:extra_trees"),
     "svm": Entry("features", "gait.models.classical:svm"),
@@ -84,22 +85,29 @@ def architecture(name: str) -> Any:
     return importlib.import_module(module)
 
 
-def build_model(name: str, shape: Shape, classes: int, **form: bool) -> Any:
+def build_model(name: str, shape: Shape, classes: int, affect: bool | None = None, **form: bool) -> Any:
     """Build a model for inputs of ``shape`` (without the batch axis), in the form that trains fastest.
 
-    ``form`` goes to the architecture's ``build``, where that knows several.
+    ``affect`` gives it the outputs ``valence`` and ``arousal``, or takes them away; by default it is as its file builds
+    it. ``form`` goes to the architecture's ``build``, where that knows several.
 
     Raises
     ------
     GaitmoodError
         No model has this name, or this one cannot be built for such inputs.
     """
+    parts = architecture(name)
+
+    from gait.models.affect import with_affect, without_affect
     from gait.models.folding import fold
 
     try:
-        return fold(architecture(name).build(shape, classes, **form))
+        model = parts.build(shape, classes, **form)
     except ValueError as error:
         raise GaitmoodError(
             f"{name} cannot be built for inputs of {describe(shape)}: give it more frames or "
             f"larger ones (--frames, --frame-size). Keras says: {str(error).splitlines()[0]}"
         ) from error
+    if affect is not None:
+        model = with_affect(model) if affect else without_affect(model)
+    return fold(model)  # last: a twin shares its layers, which then have two inputs each

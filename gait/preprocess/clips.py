@@ -99,8 +99,9 @@ def choose_frame_size(paths: Sequence[Path], long_side: int = 80, look_at: int =
 
     At most ``look_at`` videos, spread evenly over the list, are opened.
     """
-    chosen = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, look_at).round().astype(int))]
-    ratios = [size.width / size.height for size in map(_first_frame_size, chosen) if size]
+    places = np.unique(np.linspace(0, len(paths) - 1, look_at).round().astype(int)) if paths else []
+    sizes = [_first_frame_size(paths[i]) for i in places]
+    ratios = [size.width / size.height for size in sizes if size]
     ratio = median(ratios) if ratios else 9 / 16
     height, width = (long_side, long_side * ratio) if ratio <= 1 else (long_side / ratio, long_side)
     return FrameSize(round(height), round(width))

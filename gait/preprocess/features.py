@@ -62,9 +62,8 @@ class FeaturePreprocess:
     def store(self, sequence: PoseSequence, entry: EntryWriter) -> None:
         """Write the ``features`` (2, F) float32 of a clean sequence: of the walk, and of the walk in a mirror."""
         sequence = skeleton.convert(sequence, "gait16")
-        rows = [features.walk_features(walk) for walk in (sequence, _mirrored(sequence))]
-        values = np.array([[row[name] for name in self.names] for row in rows], np.float32)
-        entry.append("features", np.where(np.isfinite(values), values, np.float32(np.nan)))
+        rows = [feature_row(walk, self.names) for walk in (sequence, _mirrored(sequence))]
+        entry.append("features", np.stack(rows))
 
     def starts(self, walk: Walk) -> np.ndarray:
         """A walk is one clip."""
@@ -78,9 +77,26 @@ class FeaturePreprocess:
         """The features (F,) of the walk seen in a mirror: left and right exchanged."""
         return walk.entry.read("features")[1]
 
+    def measured(self, walk: Walk) -> dict[str, float]:
+        """The walk's features by name."""
+        return dict(zip(self.names, self.read(walk).tolist(), strict=True))
+
     def to_input(self, stored: np.ndarray) -> np.ndarray:
         """Stored vectors (N, F), as they are."""
         return stored
+
+
+def feature_row(sequence: PoseSequence, names: Sequence[str]) -> np.ndarray:
+    """Features (F,) float32 of a clean walk in a layout that converts to ``gait16``; NaN where one is not known.
+
+    Raises
+    ------
+    VideoError
+        See :func:`gait.features.measure`.
+    """
+    values = features.walk_features(sequence)
+    row = np.array([values[name] for name in names], np.float32)
+    return np.where(np.isfinite(row), row, np.float32(np.nan))
 
 
 def _extract(task: Task) -> Extracted:

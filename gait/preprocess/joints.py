@@ -11,8 +11,11 @@ import numpy as np
 from gait import clips, skeleton
 from gait.cache import Cache, EntryWriter
 from gait.errors import VideoError
+from gait.features import FEATURES
 from gait.labels import Sample
 from gait.pose.sequence import PoseSequence
+from gait.preprocess.features import VERSION as FORMULAS
+from gait.preprocess.features import feature_row
 from gait.preprocess.poses import MIN_COVERAGE, extract_with_poses, prepare_poses
 from gait.preprocess.walks import Extracted, Prepared, Task, Walk
 
@@ -117,6 +120,10 @@ class JointPreprocess:
         stored = np.concatenate([walk.entry.read("joints"), walk.entry.read("velocity") * step], axis=-1)
         return stored[indices]
 
+    def measured(self, walk: Walk) -> dict[str, float]:
+        """The walk's features by name, see :data:`gait.features.FEATURES`: no input, but words for people."""
+        return dict(zip(FEATURES, walk.entry.read("features")[0].tolist(), strict=True))
+
     def to_input(self, stored: np.ndarray) -> np.ndarray:
         """Stored clips (N, T, V, 6) to a model's input (N, T, V, 9): bone vectors joined on."""
         return np.concatenate([stored, bones(stored[..., :3], self.layout)], axis=-1).astype(np.float32)
@@ -132,8 +139,17 @@ def bones(joints: np.ndarray, layout: str) -> np.ndarray:
 
 def _extract(task: Task) -> Extracted:
     how = task.preprocess
-    settings = {"rate": how.rate, "layout": how.layout, "v": VERSION}
-    return extract_with_poses(task, "joints", settings, JointPreprocess.store)
+    settings = {"rate": how.rate, "layout": how.layout, "features": [FORMULAS, *FEATURES], "v": VERSION}
+    return extract_with_poses(task, "joints", settings, _store)
+
+
+def _store(how: JointPreprocess, sequence: PoseSequence, entry: EntryWriter) -> None:
+    how.store(sequence, entry)
+    try:
+        row = feature_row(sequence, tuple(FEATURES))
+    except VideoError:  # a network can do with joints that do not tell a body's height
+        row = np.full(len(FEATURES), np.nan, np.float32)
+    entry.append("features", row[None])
 
 
 def _stretches(known: np.ndarray) -> list[slice]:

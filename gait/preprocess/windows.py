@@ -1,17 +1,21 @@
-"""A stretch of a running video as a walk of its own: prepared by the same functions, kept in memory."""
+"""What was seen of a running video as a walk, prepared by the functions that prepare walks of files."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gait import clips
 from gait.labels import Sample
 from gait.pose import cleaning
 from gait.pose.sequence import PoseSequence
-from gait.preprocess.poses import check_length, check_view
+from gait.preprocess.clips import ClipPreprocess
+from gait.preprocess.landmark_clips import Chosen, LandmarkClipPreprocess
+from gait.preprocess.poses import check_view
 from gait.preprocess.walks import Walk
 
 
@@ -37,38 +41,55 @@ class MemoryEntry:
         return self._rows[name][0][rows]
 
 
-def walk_of_poses(how: Any, sequence: PoseSequence, name: str) -> Walk:
-    """A walk that is ready for a model, from poses as they were estimated in a video.
+def sees_frames(how: Any) -> bool:
+    """Whether a preprocessing makes clips of frames, with or without landmarks."""
+    return isinstance(how, ClipPreprocess)
+
+
+def needs_poses(how: Any) -> bool:
+    """Whether a preprocessing cannot do without poses."""
+    return getattr(how, "landmarks", "body") != "none" and hasattr(how, "poses")
+
+
+def needs_pictures(how: Any) -> bool:
+    """Whether a preprocessing looks at frames as they were filmed, beside small ones."""
+    return getattr(how, "landmarks", "none") == "face"
+
+
+def store_seen(how: Any, poses: PoseSequence | None, frames: Iterable[Chosen], entry: Any) -> int:
+    """Prepare what was seen, and write it into an entry of the cache or of memory.
 
     Parameters
     ----------
-    how : preprocessing
-        One that stores poses.
-    sequence : PoseSequence
-        Not cleaned yet.
-    name : str
-        What the user calls it.
+    poses : PoseSequence or None
+        As they were estimated, where the preprocessing wants them.
+    frames : iterable of (row, small, picture)
+        At the preprocessing's rate, where it wants them; the row of the poses that belongs to each.
+
+    Returns
+    -------
+    int
+        Frames stored, where there are frames.
 
     Raises
     ------
     VideoError
-        Too little of a person is in view, or not for long enough.
+        Too little of a person is in view.
     """
-    cleaned = cleaning.clean(sequence)
+    cleaned = None if poses is None or not needs_poses(how) else cleaning.clean(poses)
+    if isinstance(how, LandmarkClipPreprocess):
+        return how.store(frames, cleaned, entry)
+    if isinstance(how, ClipPreprocess):
+        count = 0
+        for _, small, _ in frames:
+            entry.append("frames", clips.letterbox(small, how.size)[None])
+            count += 1
+        return count
     check_view(cleaned)
-    check_length(cleaned)
-    entry = MemoryEntry()
     how.store(cleaned, entry)
+    return 0
+
+
+def make_walk(name: str, entry: Any) -> Walk:
+    """A walk from what was stored."""
     return Walk(Sample(Path(name), name), "", entry)
-
-
-def walk_of_frames(frames: np.ndarray, name: str) -> Walk:
-    """A walk of frames (F, H, W, 3) uint8 at a clip preprocessing's rate and size."""
-    entry = MemoryEntry()
-    entry.append("frames", frames)
-    return Walk(Sample(Path(name), name), "", entry)
-
-
-def inputs_of(how: Any, walk: Walk) -> np.ndarray:
-    """All of a walk's clips as a model's inputs, (C, ...)."""
-    return how.to_input(np.stack([how.read(walk, start) for start in how.starts(walk)]))

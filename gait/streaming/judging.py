@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from gait.bundle import Bundle
 from gait.errors import VideoError
 from gait.predict import AFFECT, answer_walks
-from gait.preprocess import Walk
-from gait.preprocess.windows import walk_of_frames, walk_of_poses
+from gait.preprocess.windows import MemoryEntry, make_walk, store_seen
 from gait.streaming.abstaining import Reason
 from gait.streaming.moments import Verdict, Window
 
@@ -29,7 +27,9 @@ def judge(bundle: Bundle, windows: Sequence[Window], batch: int) -> list[tuple[W
     walks, usable, verdicts = [], [], []
     for window in windows:
         try:
-            walks.append(_walk_of(bundle.record.preprocess, window))
+            entry = MemoryEntry()
+            store_seen(bundle.record.preprocess, window.poses, window.chosen, entry)
+            walks.append(make_walk("window", entry))
             usable.append(window)
         except VideoError:  # joints that are needed are not known
             verdicts.append((window, Verdict(reason=Reason.BODY, frames=window.frames)))
@@ -41,13 +41,6 @@ def judge(bundle: Bundle, windows: Sequence[Window], batch: int) -> list[tuple[W
             (w, Verdict(None, None, p, valence, arousal, w.frames)) for w, p, valence, arousal in rows
         ]
     return verdicts
-
-
-def _walk_of(how: Any, window: Window) -> Walk:
-    name = f"frames {window.frames[0]} to {window.frames[1]}"
-    if isinstance(window.seen, np.ndarray):
-        return walk_of_frames(window.seen, name)
-    return walk_of_poses(how, window.seen, name)
 
 
 def _floats(values: np.ndarray | None, count: int) -> list[float | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gait.pose.tracking import Track, stepping_frames
 from gait.pose.watching import Watcher
 from gait.preprocess.poses import MIN_COVERAGE, MIN_LEGS_VISIBLE
@@ -22,7 +24,7 @@ def look(
     watcher : Watcher
         What follows people.
     frames : FrameWindow or None
-        For a frame model: what it sees. Else windows hold poses.
+        For a frame model: what it sees.
     seconds : float
         Length of a window.
     people : int
@@ -48,6 +50,9 @@ def _finding(
         return Reason.BODY
     if stepping_frames(track, sequence.rate) < MIN_STEPPING * len(track.frames):
         return Reason.STILL
-    if frames is not None:
-        return frames.window(track.number) or Reason.FILLING
-    return Window(track.number, (first, first + len(sequence) - 1), sequence)
+    if frames is None:
+        return Window(track.number, (first, first + len(sequence) - 1), poses=sequence)
+    window = frames.window(track.number)
+    return (
+        Reason.FILLING if window is None else replace(window, poses=watcher.window(track, window.frames[0]))
+    )

@@ -8,6 +8,7 @@ import numpy as np
 
 from gait.pose.sequence import PoseSequence
 from gait.predictions import Predictions
+from gait.preprocess.landmark_clips import Chosen
 from gait.streaming.abstaining import Reason
 
 
@@ -46,13 +47,16 @@ class Window:
         Whose it is; None where people are not followed.
     frames : (int, int)
         Its first and last frame.
-    seen : PoseSequence or (T, h, w, 3) uint8
-        Poses as they were estimated, or small frames at the model's rate.
+    chosen : tuple of (row, small, picture)
+        For a model that looks at frames: those at its rate, counted from the first.
+    poses : PoseSequence or None
+        As they were estimated, where the model wants them.
     """
 
     number: int | None
     frames: tuple[int, int]
-    seen: PoseSequence | np.ndarray
+    chosen: tuple[Chosen, ...] = ()
+    poses: PoseSequence | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,9 @@
 
 A *window* is the last stretch of video, as long as one of the model's clips. Every ``stride`` seconds the window of
 each person is taken as a walk of its own, prepared by the functions that prepare walks for training and testing, and
-given to the model, all of them in one call. This runs beside the next frames; its answer is shown from a fixed time after
-the window's end on, so that what is said of a frame depends on the video alone and not on how fast the machine is.
+given to the model, all of them in one call. This runs beside the next frames; its answer is shown from a fixed time
+after the window's end on, so that what is said of a frame depends on the video alone and not on how fast the machine
+is.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ import numpy as np
 
 from gait.bundle import Bundle
 from gait.errors import VideoError
+from gait.inputs import zeros
+from gait.pose.sequence import PoseSequence
 from gait.pose.tracking import MEMORY_SECONDS
 from gait.pose.watching import Watcher
 from gait.predict import answer_clips, predict_walks
 from gait.preprocess import Walk
-from gait.preprocess.windows import walk_of_poses
-from gait.sources import Reader
+from gait.preprocess.poses import check_length
+from gait.preprocess.windows import MemoryEntry, make_walk, needs_poses, sees_frames, store_seen
+from gait.sources import Reader, Source
 from gait.streaming.abstaining import Reason
 from gait.streaming.frame_window import FrameWindow
 from gait.streaming.judging import Averager, judge
@@ -31,8 +35,8 @@ from gait.streaming.looking import look
 from gait.streaming.moments import Moment, Person, Shot, Verdict, WholeWalk, Window
 from gait.video import FrameSize
 
-
 _HAIR = 1e-6  # seconds: times are sums of steps
+_SLACK = 1.0  # seconds: the frames that a frame model sees are a little older
 LAG = 0.2  # seconds from a window's end until its answer is shown: time to find it beside six frames
 
 
@@ -112,9 +116,8 @@ class Stream:
         self._pool = self._stack.enter_context(ThreadPoolExecutor(1, "answers"))
         if self.fit is not None:
             self._frames = self._stack.enter_context(FrameWindow(self._how, keep=not self._settings.live))
-        shape = (self._settings.people, *self._how.input_shape)
         # The first call compiles: not while frames are waiting.
-        answer_clips(self._bundle, np.zeros(shape, np.float32), self._settings.people)
+        answer_clips(self._bundle, zeros(self._how.input_shape, 1), self._settings.people)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -123,7 +126,7 @@ class Stream:
     @property
     def fit(self) -> FrameSize | None:
         """Size of the small pictures that :func:`read_shots` is to make."""
-        return self._how.size if self._how.kind == "clips" else None
+        return self._how.size if sees_frames(self._how) else None
 
     def step(self, shot: Shot) -> Moment:
         """Take the next frame.
@@ -166,7 +169,7 @@ class Stream:
         if windows:
             self._pending = self._pool.submit(judge, self._bundle, windows, self._settings.people)
         if self._settings.live and self._watcher is not None:
-            longest = max(self._how.window_seconds, MEMORY_SECONDS)
+            longest = max(self._how.window_seconds + _SLACK, MEMORY_SECONDS)
             self._watcher.forget(self._watcher.window_start(longest))
 
     def _look(self) -> dict[int | None, Window | Reason]:
@@ -181,15 +184,15 @@ class Stream:
                 self._verdicts[window.number] = self._averager.take(window.number, verdict)
         self._pending = None
 
-    def whole_walks(self, name: str) -> list[WholeWalk]:
+    def whole_walks(self, source: Source) -> list[WholeWalk]:
         """What is said of the whole walk of each person, the one who walked longest first; call it last.
 
         Each walk is prepared from what was seen and decided by the function that test.py calls.
 
         Parameters
         ----------
-        name : str
-            What the user calls the video.
+        source : Source
+            Where the frames came from.
 
         Raises
         ------
@@ -197,13 +200,20 @@ class Stream:
             There was no frame.
         """
         if self._frames is not None:
-            return [self._decide(None, lambda: self._frames.walk(name))]
+            poses = self._watcher.sequences(1)[0] if needs_poses(self._how) else None
+            return [self._decide(None, lambda: self._frames.walk(source, poses))]
         sequences = self._watcher.sequences(self._settings.people)
         numbers = [track.number for track in self._watcher.ranked()] or [None]
         return [
-            self._decide(number, lambda sequence=sequence: walk_of_poses(self._how, sequence, name))
-            for number, sequence in zip(numbers, sequences, strict=False)
+            self._decide(number, lambda poses=poses: self._walk_of(source.name, poses))
+            for number, poses in zip(numbers, sequences, strict=False)
         ]
+
+    def _walk_of(self, name: str, poses: PoseSequence) -> Walk:
+        check_length(poses)
+        entry = MemoryEntry()
+        store_seen(self._how, poses, (), entry)
+        return make_walk(name, entry)
 
     def _decide(self, number: int | None, prepare: Callable[[], Walk]) -> WholeWalk:
         try:

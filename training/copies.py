@@ -1,0 +1,157 @@
+"""Copies among the walks to train on, and of them in the folder to test on: found before anything is trained."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from gait.cache import Cache
+from gait.console import say
+from gait.errors import GaitmoodError, LeakError
+from gait.fingerprint.taking import Taken, take_prints
+from gait.formats import KeypointOptions
+from gait.labels import Collection, Sample, find_samples
+from gait.leaks import Leak, Traced, find_leaks, reasons
+from gait.preprocess import KINDS, Walk
+from training.options import TrainOptions
+
+TEST_FOLDER = Path("videosTest")
+_LISTED = 10
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What walks can be recognised by, and which of them are copies of each other.
+
+    Attributes
+    ----------
+    prints : mapping of str to bytes
+        Packed fingerprints by content hash.
+    copies : tuple of Leak
+        Among the walks.
+    """
+
+    prints: Mapping[str, bytes] = field(default_factory=dict)
+    copies: tuple[Leak, ...] = ()
+
+
+def trace(how: Any, walks: Sequence[Walk], cache: Cache, jobs: int | None) -> Traces:
+    """Take the fingerprints of walks and find the copies among them."""
+    samples = [walk.sample for walk in walks]
+    poses = getattr(how, "poses", None)
+    taken = take_prints(samples, cache, jobs, poses, [walk.content for walk in walks])
+    traced = _traced(samples, taken)
+    prints = {one.content: one.packed for one in taken if one.packed}
+    return Traces(prints, tuple(find_leaks(traced, traced)))
+
+
+def keep_together(samples: Sequence[Sample], copies: Sequence[Leak]) -> tuple[Sample, ...]:
+    """Samples of which copies are known for one recording, so that no split parts them.
+
+    A copy whose subject is unknown gets that of the other.
+    """
+    owner = {sample.name: sample.name for sample in samples}
+    subjects = {sample.name: sample.subject for sample in samples}
+
+    def first(name: str) -> str:
+        return name if owner[name] == name else first(owner[name])
+
+    for copy in copies:
+        one, other = sorted((first(copy.walk), first(copy.known)), key=list(owner).index)
+        owner[other] = one
+        subjects[one] = subjects[one] or subjects[other]
+    named = {name: first(name) for name in owner}
+    count = Counter(named.values())
+    return tuple(
+        replace(sample, recording=named[sample.name], subject=sample.subject or subjects[named[sample.name]])
+        if count[named[sample.name]] > 1
+        else sample
+        for sample in samples
+    )
+
+
+def together(
+    walks: Sequence[Walk], collection: Collection, copies: Sequence[Leak]
+) -> tuple[tuple[Walk, ...], Collection]:
+    """Walks and the collection they are from, with samples as :func:`keep_together` makes them."""
+    samples = {sample.name: sample for sample in keep_together([walk.sample for walk in walks], copies)}
+    kept = tuple(replace(walk, sample=samples[walk.sample.name]) for walk in walks)
+    everything = tuple(samples.get(sample.name, sample) for sample in collection.samples)
+    return kept, replace(collection, samples=everything)
+
+
+def say_copies(copies: Sequence[Leak], samples: Sequence[Sample]) -> None:
+    """Name the copies among the walks; contradicting labels and subjects are said, too."""
+    known = {sample.name: sample for sample in samples}
+    for copy in copies[:_LISTED]:
+        one, other = known[copy.walk], known[copy.known]
+        against = [
+            f"{what} '{a}' and '{b}'"
+            for what, a, b in (("labels", one.label, other.label), ("subjects", one.subject, other.subject))
+            if a is not None and b is not None and a != b
+        ]
+        note = f"; their {' and '.join(against)} contradict each other" if against else ""
+        say(f"  copy: {copy.walk}: {copy.why()}{note}")
+    if len(copies) > _LISTED:
+        say(f"  and {len(copies) - _LISTED} more copies; python -m evaluation.audit lists all of a folder")
+
+
+def check_sides(parts: Sequence[Sequence[Walk]], copies: Sequence[Leak], strict: bool) -> None:
+    """Name copies that the split parts, which only a label file can make it do.
+
+    Raises
+    ------
+    LeakError
+        With ``strict``, where there are some.
+    """
+    side = {walk.sample.name: number for number, part in enumerate(parts) for walk in part}
+    _report([copy for copy in copies if side[copy.walk] != side[copy.known]], "of the split are on both of its sides", strict)
+
+
+def check_test_folder(
+    walks: Sequence[Walk], traces: Traces, how: Any, options: TrainOptions, cache: Cache
+) -> None:
+    """Name the walks in videosTest/, where there are some, that will not be new to the model.
+
+    Raises
+    ------
+    LeakError
+        With ``--strict``, where there are some.
+    """
+    if not TEST_FOLDER.is_dir() or TEST_FOLDER.resolve() == options.videos.resolve():
+        return
+    keypoints = KeypointOptions(labels=False) if KINDS[how.kind].keypoints else None
+    try:
+        tested = find_samples(TEST_FOLDER, keypoints=keypoints).samples
+    except GaitmoodError:  # test.py says what is wrong with it
+        return
+    taken = take_prints(tested, cache, options.jobs, getattr(how, "poses", None))
+    known = [
+        Traced(walk.sample.name, walk.content, walk.sample.subject, traces.prints.get(walk.content, b""))
+        for walk in walks
+    ]
+    leaks = find_leaks(_traced(tested, taken), known)
+    _report(leaks, f"in {TEST_FOLDER}/ will not be new to the model", options.strict)
+
+
+def _report(leaks: Sequence[Leak], where: str, strict: bool) -> None:
+    if not leaks:
+        return
+    why = reasons(leaks)
+    lines = [f"LEAK: {len(why)} walk{'s' * (len(why) != 1)} {where}:"]
+    lines += [f"  {name}: {reason}" for name, reason in list(why.items())[:_LISTED]]
+    if len(why) > _LISTED:
+        lines.append(f"  and {len(why) - _LISTED} more")
+    if strict:
+        raise LeakError("\n".join([*lines, "--strict refuses to train so: take them out of one of the two."]))
+    say("\n".join(lines))
+
+
+def _traced(samples: Sequence[Sample], taken: Sequence[Taken]) -> list[Traced]:
+    return [
+        Traced(sample.name, one.content, sample.subject, one.packed)
+        for sample, one in zip(samples, taken, strict=True)
+    ]
