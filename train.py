@@ -22,6 +22,8 @@ def main(argv: Sequence[str]) -> int:
     if options.demo:
         _make_demo(options)
 
+    if options.weights is not None and options.epochs == 0:
+        return _save_published(options)
     if names := _models(options):
         return _compare(options, names)
     if options.cross_validate:
@@ -37,6 +39,18 @@ def main(argv: Sequence[str]) -> int:
     which = " --held-out" if held_out else "   (walks in videosTest/)"
     say(f"Test it with: python test.py --model {result.model}{which}")
     return LEFT_OUT if options.strict and result.left_out else DONE
+
+
+def _save_published(options: TrainOptions) -> int:
+    """Published weights -> a model file, without any training."""
+    from training.published import check_weights, save_as_they_are
+
+    check_weights(options)
+    path, description = save_as_they_are(options)
+    say(
+        f"{description}\n\nModel: {path}\nTest it with: python test.py --model {path}   (walks in videosTest/)"
+    )
+    return DONE
 
 
 def _make_demo(options: TrainOptions) -> None:
@@ -86,6 +100,7 @@ def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
     from evaluation.strips import mistake_strips
     from gait.agreement import human_agreement
     from gait.cache import Cache
+    from gait.pose.estimators import PoseSettings
     from training.cross_validation import chosen, cross_validate, pooled_floors
 
     result = cross_validate(options)
@@ -99,7 +114,8 @@ def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
         left_out=result.left_out,
         floors=pooled_floors(result.folds[0], first.names),
     )
-    strips = mistake_strips(first, result.collection.samples, Cache(options.cache), options.poses)
+    poses = PoseSettings(options.poses, models=options.pose_models)
+    strips = mistake_strips(first, result.collection.samples, Cache(options.cache), poses)
     write_report(report, result.folder, strips)
     say("\n" + report.text())
     if words := chosen(result.folds[0]):
@@ -123,6 +139,7 @@ def _contents(folder: Path) -> list[str]:
 
 
 def _report_validation(options: TrainOptions, result) -> None:
+    from evaluation.auditing import find_validation_leaks
     from evaluation.report import make_report, write_report
     from evaluation.strips import mistake_strips, poses_used
     from gait.cache import Cache
@@ -132,6 +149,7 @@ def _report_validation(options: TrainOptions, result) -> None:
         title=f"Validation walks ({result.record.validation['note']})",
         model=result.record.architecture,
         training_majority=result.record.training_majority,
+        leaks=find_validation_leaks(result.record),
     )
     poses = poses_used(result.record.preprocess)
     strips = mistake_strips(result.validation, result.samples, Cache(options.cache), poses)

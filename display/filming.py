@@ -78,8 +78,9 @@ def _output(options: SkeletonOptions) -> Path:
 
 def _read(options: SkeletonOptions) -> PoseSequence:
     how = KeypointOptions(rate=options.keypoint_rate, first=options.keypoint_first, labels=False)
+    settings = PoseSettings(options.poses, models=options.pose_models)
     cache, started = Cache(options.cache), time.time()
-    sequence, remarks = read_poses(options.walk, PoseSettings(options.poses), cache, how)
+    sequence, remarks = read_poses(options.walk, settings, cache, how)
     cache.prune(started)
     for remark in remarks:
         say(f"  {remark}")

@@ -26,6 +26,8 @@ class PredictOptions:
     rate in place of a camera. What comes faster than it can be worked on is dropped and counted."""
     model: Path | None = None
     """Model file; by default the newest in saved_models/."""
+    pose_models: Path | None = None
+    """Model files of the pose estimator, where those of the training lie somewhere else now (see train.py)."""
     output: Path | None = None
     """Annotated video (.mp4). For a folder of videos: a folder, and so for --json and --csv."""
     json: Path | None = None

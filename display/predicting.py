@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 # Before PyAV, which some of the modules below import: both bring libraries of the window system, and OpenCV's windows
@@ -20,6 +20,7 @@ from gait.console import say, warn
 from gait.errors import GaitmoodError, NothingUsableError, VideoError
 from gait.pose.estimators import PoseSettings, check_ready
 from gait.pose.weights import WeightsError
+from gait.preprocess.poses import pose_settings_of
 from gait.preprocess.windows import needs_poses, sees_frames
 from gait.sources import Source, find_sources
 from gait.streaming.abstaining import Threshold, find_threshold
@@ -52,7 +53,7 @@ def predict(options: PredictOptions) -> list[Predicted]:
     path = options.model or bundles.newest(options.saved_models)
     record = bundles.known_or_assumed(path, options.classes, options.rate, options.background)
     _check_people(record, options)
-    poses = _poses(record)
+    poses = _poses(record, options)
     objects = _objects(options)
     chosen = choose_destinations(options, sources)
     threshold = find_threshold(record, options.unsure_below)
@@ -92,9 +93,11 @@ def _check_people(record: bundles.Record, options: PredictOptions) -> None:
         )
 
 
-def _poses(record: bundles.Record) -> PoseSettings | None:
+def _poses(record: bundles.Record, options: PredictOptions) -> PoseSettings | None:
     """The estimator; a frame model can do without, and then has no skeleton and never abstains for its sake."""
-    settings = PoseSettings(getattr(record.preprocess, "poses", PoseSettings.name))
+    settings = pose_settings_of(record.preprocess) or PoseSettings()
+    if options.pose_models is not None:
+        settings = replace(settings, models=options.pose_models)
     try:
         check_ready(settings)
     except WeightsError as error:

@@ -35,6 +35,8 @@ class SkeletonOptions:
     """Height of the picture in pixels."""
     poses: str = "blazepose"
     """Pose estimator for a video."""
+    pose_models: Path | None = None
+    """Its model files, where they are not the usual ones (see train.py)."""
     keypoint_rate: float | None = None
     """Keypoint files that do not say: frames per second; by default 30."""
     keypoint_first: Literal["left", "right"] = "left"

@@ -25,6 +25,8 @@ class ClusterOptions:
     """Folder for the results; by default a new one under runs/."""
     poses: str = "blazepose"
     """Pose estimator for videos."""
+    pose_models: Path | None = None
+    """Its model files, where they are not the usual ones (see train.py)."""
     jobs: int | None = None
     """Worker processes that read videos; by default one a core."""
     cache: Path | None = None

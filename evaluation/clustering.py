@@ -121,7 +121,7 @@ def run(options: ClusterOptions) -> tuple[str, Path]:
     numbers = _possible(options.numbers, len(walks))
     samples = [walk.sample for walk in walks]
     labels, subjects = [s.label for s in samples], [s.subject for s in samples]
-    read = VectorPreprocess(options.poses).read
+    read = _preprocess(options).read
     found = cluster_walks(np.stack([read(walk) for walk in walks]), numbers, labels, subjects)
     folder = options.output or new_run(options.runs, "cluster")
     folder.mkdir(parents=True, exist_ok=True)
@@ -131,6 +131,10 @@ def run(options: ClusterOptions) -> tuple[str, Path]:
     return text, folder
 
 
+def _preprocess(options: ClusterOptions) -> VectorPreprocess:
+    return VectorPreprocess(options.poses, options.pose_models and str(options.pose_models))
+
+
 def _gather(options: ClusterOptions) -> tuple[list[Walk], list[tuple[str, str]]]:
     """The prepared walks sorted by name, each once, and (name, reason) of what is left out."""
     collection = find_samples(options.videos, options.labels, keypoints=KeypointOptions())
@@ -138,7 +142,7 @@ def _gather(options: ClusterOptions) -> tuple[list[Walk], list[tuple[str, str]]]
     for note in collection.notes:
         say(f"  {note}")
     cache, started = Cache(options.cache), time.time()
-    prepared = VectorPreprocess(options.poses).prepare(collection.samples, cache, options.jobs)
+    prepared = _preprocess(options).prepare(collection.samples, cache, options.jobs)
     cache.prune(started)
     walks, copies = _without_copies(sorted(prepared.walks, key=lambda walk: walk.sample.name))
     left_out = [*collection.left_out, *prepared.left_out, *copies]

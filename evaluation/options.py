@@ -25,6 +25,8 @@ class TestOptions:
     """Score exactly the walks that training kept aside (train.py --hold-out), found by their content."""
     output: Path | None = None
     """Folder for the report; by default a new one under runs/."""
+    pose_models: Path | None = None
+    """Model files of the pose estimator, where those of the training lie somewhere else now (see train.py)."""
     emotions: Literal["step", "proxemo"] | None = None
     """Keypoint files: the emotions that integer labels mean; by default as in training (see train.py)."""
     keypoint_rate: float | None = None
@@ -38,7 +40,7 @@ class TestOptions:
     background: Literal["subtract", "keep"] = "keep"
     """For a plain Keras file: whether it saw what moves, or the frames as they are (see train.py)."""
     strict: bool = False
-    """Leave with exit code 1 when files had to be left out."""
+    """Refuse walks that the model knows, and people; leave with exit code 1 when files had to be left out."""
     jobs: int | None = None
     """Worker processes that read videos; by default one a core."""
     cache: Path | None = None

@@ -18,6 +18,7 @@ from gait import metrics
 from gait.agreement import STABLE, HumanAgreement
 from gait.calibration import Reliability, abstention_curve, reliability
 from gait.errors import GaitmoodError
+from gait.leaks import Leak, reasons
 from gait.metrics import Scores
 from gait.predictions import Predictions, write_beside
 
@@ -106,6 +107,7 @@ class Report:
     predictions: Predictions
     left_out: tuple[tuple[str, str], ...]
     leaked: tuple[bool, ...]
+    leaks: tuple[Leak, ...]
     human: HumanAgreement | None
     summary: Summary | None
     without_leaks: Summary | None
@@ -128,6 +130,7 @@ class Report:
             "walks": [_walk_to_json(self, i) for i in range(len(self.predictions.names))],
             "left_out": [{"video": name, "reason": reason} for name, reason in self.left_out],
             "leaks": [n for n, leak in zip(self.predictions.names, self.leaked, strict=True) if leak],
+            "leak_reasons": reasons(self.leaks),
             "scores": _summary_to_json(self.summary, self.predictions.classes),
             "scores_without_leaks": _summary_to_json(self.without_leaks, self.predictions.classes),
             "scores_on_stable_labels": _summary_to_json(self.stable, self.predictions.classes),
@@ -144,7 +147,7 @@ def make_report(
     training_majority: str | None = None,
     human: HumanAgreement | None = None,
     left_out: Sequence[tuple[str, str]] = (),
-    leaks: Sequence[str] = (),
+    leaks: Sequence[Leak] | Sequence[str] = (),
     floors: Mapping[str, Sequence[str]] | None = None,
 ) -> Report:
     """Score predictions and gather all that a report says.
@@ -161,8 +164,9 @@ def make_report(
         How well people agree on these walks, where ratings are known.
     left_out : sequence of (name, reason)
         Files that could not be used.
-    leaks : sequence of str
-        Names, as in ``predictions.names``, of the walks that were in training.
+    leaks : sequence of Leak, or of str
+        What walks share with those of training; or only the names, as in ``predictions.names``, of walks that were
+        in training.
     floors : mapping of str to sequence of str
         What answers that need no model say of each walk.
 
@@ -175,9 +179,10 @@ def make_report(
         raise ValueError(
             f"expected one of {predictions.classes} as training majority, got {training_majority!r}"
         )
-    if unknown := set(leaks) - set(predictions.names):
+    names = {leak if isinstance(leak, str) else leak.walk for leak in leaks}
+    if unknown := names - set(predictions.names):
         raise ValueError(f"expected leaks to be names of walks, got {sorted(unknown)}")
-    leaked = np.array([name in set(leaks) for name in predictions.names], dtype=bool)
+    leaked = np.array([name in names for name in predictions.names], dtype=bool)
     labelled = np.array([label is not None for label in predictions.labels], dtype=bool)
 
     def score(chosen: np.ndarray) -> Summary | None:
@@ -189,6 +194,7 @@ def make_report(
         predictions=predictions,
         left_out=tuple((name, reason) for name, reason in left_out),
         leaked=tuple(bool(x) for x in leaked),
+        leaks=tuple(leak for leak in leaks if isinstance(leak, Leak)),
         human=human,
         summary=score(labelled),
         without_leaks=score(labelled & ~leaked) if leaks else None,
@@ -420,20 +426,21 @@ def _heading(report: Report) -> list[str]:
 
 def leak_lines(report: Report) -> list[str]:
     """Which walks were in training, and what is left of the score without them; nothing where none was."""
-    names = [printable(n) for n, leak in zip(report.predictions.names, report.leaked, strict=True) if leak]
+    names = [n for n, leak in zip(report.predictions.names, report.leaked, strict=True) if leak]
     if not names:
         return []
-    lines = [f"LEAK: {len(names)} of these walks {'was' if len(names) == 1 else 'were'} in training:"]
-    lines += [f"  {name}" for name in names[:_LEAKS_LISTED]]
+    why = reasons(report.leaks)
+    people = not all(leak.is_copy for leak in report.leaks)
+    who = ", or the people in them," if people else ""
+    lines = [f"LEAK: {len(names)} of these walks{who} {'was' if len(names) + people == 1 else 'were'} in training:"]
+    lines += [f"  {printable(f'{n}: {why[n]}' if n in why else n)}" for n in names[:_LEAKS_LISTED]]
     if len(names) > _LEAKS_LISTED:
         lines.append(f"  and {len(names) - _LEAKS_LISTED} more, marked 'leak' below")
     if report.summary is None:
         return lines
     if report.without_leaks is None:
-        return [
-            *lines,
-            "No labelled walk is left without them: this is no test, and its scores mean nothing.",
-        ]
+        what = "no test of people it does not know" if people else "no test, and its scores mean nothing"
+        return [*lines, f"No labelled walk is left without them: this is {what}."]
     s = report.without_leaks
     lines.append(f"Without them ({_count(s.walks, 'walk')}): accuracy {_accuracy(s)},")
     balanced, f_score = percent(s.scores.balanced_accuracy), percent(s.scores.macro.f_score)

@@ -18,7 +18,7 @@ from gait.placing import fit_view, follow, is_flat, place, usual_azimuth
 from gait.pose.estimators import PoseSettings
 from gait.pose.sequence import PoseSequence
 from gait.predictions import Predictions
-from gait.preprocess.poses import clean_file, known_poses
+from gait.preprocess.poses import clean_file, known_poses, pose_settings_of
 from gait.video import FrameSize, expected_frames, open_video
 
 MOST = 6  # mistakes with pictures
@@ -42,13 +42,13 @@ def worst_mistakes(predictions: Predictions, most: int = MOST) -> list[int]:
     return sorted(wrong, key=lambda i: (-lead[i], predictions.names[i]))[:most]
 
 
-def poses_used(preprocess: Any) -> str:
-    """Name of the estimator that a preprocessing takes its poses from; the usual one where it takes none."""
-    return getattr(preprocess, "poses", PoseSettings.name)
+def poses_used(preprocess: Any) -> PoseSettings:
+    """The estimator that a preprocessing takes its poses from; the usual one where it takes none."""
+    return pose_settings_of(preprocess) or PoseSettings()
 
 
 def mistake_strips(
-    predictions: Predictions, samples: Sequence[Sample], cache: Cache, poses: str = PoseSettings.name
+    predictions: Predictions, samples: Sequence[Sample], cache: Cache, poses: PoseSettings | None = None
 ) -> dict[str, bytes]:
     """Pictures of the worst mistakes.
 
@@ -60,8 +60,8 @@ def mistake_strips(
         Where the walks of these predictions lie.
     cache : Cache
         Where poses may be known from. None are estimated.
-    poses : str
-        Name of the estimator that they come from.
+    poses : PoseSettings, optional
+        The estimator that they come from, by default the usual one.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def mistake_strips(
     strips: dict[str, bytes] = {}
     for row in worst_mistakes(predictions):
         sample = places.get(predictions.names[row])
-        picture = None if sample is None else _strip(sample, cache, PoseSettings(poses))
+        picture = None if sample is None else _strip(sample, cache, poses or PoseSettings())
         if picture is not None:
             strips[sample.name] = picture
     return strips

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from evaluation.auditing import find_test_leaks
 from evaluation.options import TestOptions
 from evaluation.report import Report, make_report, write_report
 from evaluation.strips import mistake_strips, poses_used
@@ -15,12 +16,14 @@ from gait import floors
 from gait.agreement import HumanAgreement, human_agreement
 from gait.cache import Cache
 from gait.console import say
-from gait.errors import BundleError, GaitmoodError, NothingUsableError
+from gait.errors import BundleError, GaitmoodError, LeakError, NothingUsableError
 from gait.formats import KEYPOINT_EXTENSIONS, KeypointOptions
 from gait.labels import Collection, Sample, find_samples
+from gait.leaks import Leak, reasons
 from gait.options import write_options
 from gait.predict import predict_walks
 from gait.preprocess import Walk
+from gait.preprocess.poses import with_pose_models
 from gait.preprocess.walks import walk_content
 from gait.runs import new_run, refuse_filled
 from gait.video import EXTENSIONS
@@ -51,6 +54,7 @@ def test(options: TestOptions) -> Tested:
         refuse_filled(options.output)
     path = options.model or bundles.newest(options.saved_models)
     record = bundles.known_or_assumed(path, options.classes, options.rate, options.background)
+    record = replace(record, preprocess=with_pose_models(record.preprocess, options.pose_models))
     collection = _find(options, record)
     samples, left_out = _with_known_labels(collection, record)
     left_out += collection.left_out
@@ -63,6 +67,8 @@ def test(options: TestOptions) -> Tested:
     if not prepared.walks:
         reasons = "".join(f"\n  {name}: {reason}" for name, reason in left_out)
         raise NothingUsableError(f"none of the walks in {collection.folder}/ can be used:{reasons}")
+    _say_flat(prepared.walks, record)
+    leaks = _leaks(prepared.walks, record, cache, options)
     bundle = bundles.load(path, assumed=record)
     predictions = predict_walks(bundle, prepared.walks)
     report = make_report(
@@ -72,7 +78,7 @@ def test(options: TestOptions) -> Tested:
         training_majority=record.training_majority,
         human=_human(collection, prepared.walks),
         left_out=left_out,
-        leaks=_leaks(prepared.walks, record),
+        leaks=leaks,
         floors=_floors(record, prepared.walks),
     )
     folder = options.output or new_run(options.runs, f"test-{path.stem}")
@@ -168,10 +174,36 @@ def _floors(record: bundles.Record, walks: Sequence[Walk]) -> dict[str, tuple[st
     return dict(floors.answers(record.gists, record.training_labels, floors.gists(record.preprocess, walks)))
 
 
-def _leaks(walks: Sequence[Walk], record: bundles.Record) -> list[str]:
-    """Walks whose bytes training has seen, as training or as validation walks."""
-    seen = {walk.content for walk in record.walks if walk.split != "held-out"}
-    return [walk.sample.name for walk in walks if walk.content in seen]
+def _leaks(
+    walks: Sequence[Walk], record: bundles.Record, cache: Cache, options: TestOptions
+) -> list[Leak]:
+    """What the walks share with those that training has seen, for training or for validation.
+
+    Raises
+    ------
+    LeakError
+        With ``--strict``, where they share something.
+    """
+    leaks = find_test_leaks(record, walks, cache, options.jobs)
+    if record.walks and not record.prints:
+        say("  this model is from before fingerprints: only identical files and subjects are recognised.")
+    if leaks and options.strict:
+        why = "".join(f"\n  {name}: {reason}" for name, reason in reasons(leaks).items())
+        raise LeakError(f"--strict refuses to test on what the model knows:{why}\nTake them out of the test.")
+    return leaks
+
+
+def _say_flat(walks: Sequence[Walk], record: bundles.Record) -> None:
+    """Joints with depth tested on a model that never saw depth, and the other way round."""
+    trained, flat = len(record.training_labels), sum(walk.flat for walk in walks)
+    kinds = "joints in the picture only", "joints with depth"
+    if flat and not record.flat:
+        count, (tested, known) = flat, kinds
+    elif trained and record.flat == trained and flat < len(walks):
+        count, (known, tested) = len(walks) - flat, kinds
+    else:
+        return
+    say(f"  {count} of {len(walks)} walks have {tested}, the model was trained on {known}: its answers are no test.")
 
 
 def _in_a_line(bundle: bundles.Bundle) -> str:

@@ -59,7 +59,8 @@ class Record:
 
     ``gists`` are those of the walks trained on, see :mod:`gait.floors`; ``measured`` the values of each walk feature
     over these walks, where poses are known; ``prints`` the packed fingerprints of ``walks``, see
-    :mod:`gait.fingerprint`, or none in a file from before there were any.
+    :mod:`gait.fingerprint`, or none in a file from before there were any; ``flat`` how many of the walks trained on have
+    joints in the picture only.
     """
 
     architecture: str
@@ -72,6 +73,7 @@ class Record:
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     validation: Mapping[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
+    flat: int = 0
     gists: np.ndarray | None = field(default=None, compare=False)
     measured: Mapping[str, np.ndarray] | None = field(default=None, compare=False)
     prints: tuple[bytes, ...] = field(default=(), compare=False)
@@ -210,6 +212,7 @@ def _write_record(file: h5py.File, record: Record) -> None:
         "options": dict(record.options),
         "seed": record.seed,
         "temperature": record.temperature,
+        "flat": record.flat,
         "versions": dict(record.versions),
         "history": {name: list(map(float, curve)) for name, curve in record.history.items()},
         "validation": dict(record.validation),

@@ -90,7 +90,8 @@ def mean_stride(motion: Motion, rate: float) -> np.ndarray:
     phases = (time - time.mean()) * rate
     phases = np.concatenate([phases, phases + 0.5])
     _check_covered(phases, float(np.median(np.diff(motion.time))) * rate)
-    ahead = joints[:, JOINT["left_foot"], 2] - joints[:, JOINT["right_foot"], 2]
+    axis = 1 if motion.flat else 2  # a picture does not show what is ahead: the left foot is highest instead
+    ahead = joints[:, JOINT["left_foot"], axis] - joints[:, JOINT["right_foot"], axis]
     _, start = oscillation(ahead, time, rate)
     both = np.concatenate([joints, skeleton.mirror(joints, skeleton.find_layout(LAYOUT).pairs)])
     weights = np.linalg.lstsq(_waves(phases), both.reshape(len(both), -1), rcond=None)[0]

@@ -7,6 +7,7 @@ import numpy as np
 from gait.drawing import View
 from gait.errors import VideoError
 from gait.features.motion import LAYOUT, body_height
+from gait.pose.flat import is_flat
 from gait.pose.sequence import PoseSequence
 from gait.skeleton import centre_on_hips, convert, find_layout, torso_length
 from gait.video import FrameSize
@@ -54,21 +55,6 @@ def place(sequence: PoseSequence) -> np.ndarray:
     lowest = _lowest(joints)
     joints[..., 1] -= np.nanpercentile(lowest, _FLOOR_PERCENTILE)
     return joints
-
-
-def is_flat(sequence: PoseSequence) -> bool:
-    """Whether joints are known in the picture only.
-
-    Raises
-    ------
-    VideoError
-        No joint is known in any frame.
-    """
-    if np.isfinite(sequence.world).all(axis=2).any():
-        return False
-    if np.isfinite(sequence.image).all(axis=2).any():
-        return True
-    raise VideoError("no joint is known in any frame: there is nothing to draw")
 
 
 def usual_azimuth(sequence: PoseSequence) -> float:

@@ -38,6 +38,7 @@ __all__ = [
     "centre_on_hips",
     "convert",
     "find_layout",
+    "has_no_depth",
     "heading_angle",
     "mirror",
     "normalise",
@@ -222,12 +223,17 @@ _DERIVED: dict[str, dict[str, dict[str, float]]] = {
 }
 
 
+# Of nose and ears those count that are known in at least this share of the frames of the one known best.
+_SHOWN = 0.5
+
+
 def convert(sequence: PoseSequence, layout: str) -> PoseSequence:
     """The same walk in another joint layout.
 
     Joints of equal name are taken over; the trunk and head of ``gait16`` are weighted means of others
     (neck: a little above the shoulders' middle; spine: halfway between hips and neck; head: between nose and
-    ears). A derived joint is as visible as its least visible parent, and NaN where one of them is.
+    ears, those of them that a walk shows). A derived joint is as visible as its least visible parent, and NaN
+    where one of them is.
 
     Parameters
     ----------
@@ -250,7 +256,7 @@ def convert(sequence: PoseSequence, layout: str) -> PoseSequence:
     source, target = find_layout(sequence.layout), find_layout(layout)
     if source == target:
         return sequence
-    rules = _rules(source, target)
+    rules = _shown(_rules(source, target), target, sequence)
     image, world = (_combine(points, rules) for points in (sequence.image, sequence.world))
     visibility = np.stack([sequence.visibility[:, list(rule)].min(axis=1) for rule in rules], axis=1)
     notes = {**sequence.notes, "converted_from": source.name}
@@ -272,6 +278,23 @@ def _rules(source: Layout, target: Layout) -> list[dict[int, float]]:
             f"{', '.join(missing)} of; use a model for {source.name}, or joints in another layout"
         )
     return [{source.index(joint): weight for joint, weight in rule.items()} for rule in named]
+
+
+def _shown(
+    rules: list[dict[int, float]], target: Layout, sequence: PoseSequence
+) -> list[dict[int, float]]:
+    """Rules of which that of the head leaves out what a walk hides: an ear, from the side; the nose, from behind.
+
+    The choice holds for all of the walk: from frame to frame it would make the head jump.
+    """
+    if "head" not in target.joints:
+        return rules
+    known = np.isfinite(sequence.image).all(axis=2) | np.isfinite(sequence.world).all(axis=2)
+    share, place = known.mean(axis=0), target.index("head")
+    least = _SHOWN * max(share[parent] for parent in rules[place])
+    kept = {parent: weight for parent, weight in rules[place].items() if share[parent] >= least}
+    head = {parent: weight / sum(kept.values()) for parent, weight in kept.items()}
+    return [*rules[:place], head, *rules[place + 1 :]]
 
 
 def _combine(points: np.ndarray, rules: list[dict[int, float]]) -> np.ndarray:
@@ -370,6 +393,7 @@ def heading_angle(world: np.ndarray, layout: str, root: np.ndarray | None = None
 
     Facing is left x up, left being the lines from right to left hip and shoulder, summed over frames. Where
     the root's path is known, straight, and leads forward, its direction is the more exact one and is taken.
+    A flat body (:func:`gait.pose.flat.flatten`) does not tell, and stays as the picture shows it: 0.
 
     Parameters
     ----------
@@ -390,6 +414,8 @@ def heading_angle(world: np.ndarray, layout: str, root: np.ndarray | None = None
     VideoError
         Hips and shoulders are never known together, or point all ways.
     """
+    if has_no_depth(world):
+        return 0.0
     skeleton = find_layout(layout)
     across = sum(world[:, a] - world[:, b] for a, b in (skeleton.hips, skeleton.shoulders))
     left = np.nansum(across, axis=0)
@@ -400,6 +426,12 @@ def heading_angle(world: np.ndarray, layout: str, root: np.ndarray | None = None
     if progress is not None and progress @ facing > 0:
         facing = progress
     return float(np.arctan2(facing[0], facing[1]))
+
+
+def has_no_depth(points: np.ndarray) -> bool:
+    """Whether points (..., 3) were made of a picture: those that are known lie in the plane z = 0."""
+    depth = points[..., 2]
+    return bool(np.isfinite(depth).any() and not np.nan_to_num(depth).any())
 
 
 def _progress(root: np.ndarray | None) -> np.ndarray | None:

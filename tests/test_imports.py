@@ -98,7 +98,7 @@ def test_help_answers_before_keras_is_imported(script):
     )
     *text, last = python(code).splitlines()
     assert last == "CODE 0"
-    assert "--videos" in "\n".join(text)
+    assert "--model" in "\n".join(text)
 
 
 def test_importing_every_module_prints_nothing_and_writes_nothing(tmp_path):

@@ -350,8 +350,9 @@ def test_walks_that_are_right_are_not_even_opened(tmp_path, monkeypatch):
 
 
 def test_poses_come_from_the_estimator_of_the_model():
-    assert poses_used(JointPreprocess(length=12, rate=24, poses="mediapipe")) == "mediapipe"
-    assert poses_used(ClipPreprocess) == "blazepose"
+    how = JointPreprocess(length=12, rate=24, poses="mediapipe", pose_models="full.task")
+    assert poses_used(how) == PoseSettings("mediapipe", models=Path("full.task"))
+    assert poses_used(ClipPreprocess) == PoseSettings("blazepose")
 
 
 # --- In a browser ------------------------------------------------------------------------------------------

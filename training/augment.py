@@ -44,7 +44,8 @@ def vary_joints(clip: np.ndarray, layout: str, rng: np.random.Generator) -> np.n
     Returns
     -------
     (T, V, 6) float32
-        A dropped frame repeats the one before; a dropped joint lies at the root and does not move.
+        A dropped frame repeats the one before; a dropped joint lies at the root and does not move. Joints of a
+        picture stay in its plane.
     """
     T, V, _ = clip.shape
     parts = [clip[..., :3], clip[..., 3:]]
@@ -54,6 +55,8 @@ def vary_joints(clip: np.ndarray, layout: str, rng: np.random.Generator) -> np.n
     angle, scale = np.radians(rng.uniform(-MAX_TURN, MAX_TURN)), 1 + rng.uniform(-MAX_SCALE, MAX_SCALE)
     varied = np.concatenate([skeleton.turn(part, angle) * scale for part in parts], axis=-1)
     varied[..., :3] += rng.normal(0, JOINT_NOISE, (T, V, 3))
+    if skeleton.has_no_depth(clip[..., :3]):
+        varied[..., [2, 5]] = 0
     for t in np.flatnonzero(rng.random(T - 1) < DROPPED_FRAMES) + 1:  # nothing comes before the first
         varied[t] = varied[t - 1]
     varied[:, rng.random(V) < DROPPED_JOINTS] = 0

@@ -16,6 +16,7 @@ from gait.formats import KeypointOptions
 from gait.labels import Collection, Sample, find_samples
 from gait.leaks import Leak, Traced, find_leaks, reasons
 from gait.preprocess import KINDS, Walk
+from gait.preprocess.poses import pose_settings_of
 from training.options import TrainOptions
 
 TEST_FOLDER = Path("videosTest")
@@ -41,8 +42,8 @@ class Traces:
 def trace(how: Any, walks: Sequence[Walk], cache: Cache, jobs: int | None) -> Traces:
     """Take the fingerprints of walks and find the copies among them."""
     samples = [walk.sample for walk in walks]
-    poses = getattr(how, "poses", None)
-    taken = take_prints(samples, cache, jobs, poses, [walk.content for walk in walks])
+    contents = [walk.content for walk in walks]
+    taken = take_prints(samples, cache, jobs, pose_settings_of(how), contents)
     traced = _traced(samples, taken)
     prints = {one.content: one.packed for one in taken if one.packed}
     return Traces(prints, tuple(find_leaks(traced, traced)))
@@ -83,20 +84,29 @@ def together(
     return kept, replace(collection, samples=everything)
 
 
-def say_copies(copies: Sequence[Leak], samples: Sequence[Sample]) -> None:
-    """Name the copies among the walks; contradicting labels and subjects are said, too."""
+def say_copies(copies: Sequence[Leak], samples: Sequence[Sample], strict: bool) -> None:
+    """Name the copies among the walks, and what contradicts itself in them.
+
+    Raises
+    ------
+    LeakError
+        With ``strict``, where one recording is said to be of two people: no split can keep it on one side.
+    """
     known = {sample.name: sample for sample in samples}
     for copy in copies[:_LISTED]:
-        one, other = known[copy.walk], known[copy.known]
-        against = [
-            f"{what} '{a}' and '{b}'"
-            for what, a, b in (("labels", one.label, other.label), ("subjects", one.subject, other.subject))
-            if a is not None and b is not None and a != b
-        ]
-        note = f"; their {' and '.join(against)} contradict each other" if against else ""
-        say(f"  copy: {copy.walk}: {copy.why()}{note}")
+        say(f"  copy: {copy.walk}: {copy.why()}{_contradiction(known[copy.walk], known[copy.known])}")
     if len(copies) > _LISTED:
-        say(f"  and {len(copies) - _LISTED} more copies; python -m evaluation.audit lists all of a folder")
+        say(f"  and {len(copies) - _LISTED} more copies; python -m evaluation.audit FOLDER lists them all")
+    two = [
+        copy for copy in copies if len({known[copy.walk].subject, known[copy.known].subject} - {None}) == 2
+    ]
+    _report(two, "said to be of two people", strict)
+
+
+def _contradiction(one: Sample, other: Sample) -> str:
+    pairs = (("labels", one.label, other.label), ("subjects", one.subject, other.subject))
+    against = [f"{what} '{a}' and '{b}'" for what, a, b in pairs if None not in (a, b) and a != b]
+    return f"; their {' and '.join(against)} contradict each other" if against else ""
 
 
 def check_sides(parts: Sequence[Sequence[Walk]], copies: Sequence[Leak], strict: bool) -> None:
@@ -108,7 +118,9 @@ def check_sides(parts: Sequence[Sequence[Walk]], copies: Sequence[Leak], strict:
         With ``strict``, where there are some.
     """
     side = {walk.sample.name: number for number, part in enumerate(parts) for walk in part}
-    _report([copy for copy in copies if side[copy.walk] != side[copy.known]], "of the split are on both of its sides", strict)
+    _report(
+        [copy for copy in copies if side[copy.walk] != side[copy.known]], "on two sides of the split", strict
+    )
 
 
 def check_test_folder(
@@ -128,7 +140,7 @@ def check_test_folder(
         tested = find_samples(TEST_FOLDER, keypoints=keypoints).samples
     except GaitmoodError:  # test.py says what is wrong with it
         return
-    taken = take_prints(tested, cache, options.jobs, getattr(how, "poses", None))
+    taken = take_prints(tested, cache, options.jobs, pose_settings_of(how))
     known = [
         Traced(walk.sample.name, walk.content, walk.sample.subject, traces.prints.get(walk.content, b""))
         for walk in walks
@@ -146,7 +158,7 @@ def _report(leaks: Sequence[Leak], where: str, strict: bool) -> None:
     if len(why) > _LISTED:
         lines.append(f"  and {len(why) - _LISTED} more")
     if strict:
-        raise LeakError("\n".join([*lines, "--strict refuses to train so: take them out of one of the two."]))
+        raise LeakError("\n".join([*lines, "--strict refuses to train so: take one of each pair out."]))
     say("\n".join(lines))
 
 

@@ -11,8 +11,11 @@ from typing import Any
 import keras
 
 from gait.console import progress_bar, say
+from gait.formats.torch_file import read_weights
 from gait.models import architecture, build_model
 from gait.models.affect import losses as affect_losses
+from gait.models.affect import with_affect
+from gait.models.published import published_model
 from training.callbacks import Bar, Epochs, Keeper
 from training.dataset import ClipDataset
 from training.options import TrainOptions
@@ -36,7 +39,7 @@ def fresh_model(
     """Build and compile the model that the options name, with valence and arousal if ``affect``, else without."""
     parts = architecture(options.model)
     with _precision(options):
-        model = build_model(options.model, shape, classes, affect)
+        model = _initial_model(options, shape, classes, affect)
         losses = parts.losses(soft) | (affect_losses() if affect else {})
         weights = getattr(parts, "LOSS_WEIGHTS", {})
         model.compile(
@@ -47,6 +50,13 @@ def fresh_model(
             jit_compile=options.xla,
         )
     return model
+
+
+def _initial_model(options: TrainOptions, shape: tuple[int, ...], classes: int, affect: bool) -> Any:
+    if options.weights is None:
+        return build_model(options.model, shape, classes, affect)
+    model = published_model(options.model, shape, classes, read_weights(options.weights))
+    return with_affect(model) if affect else model
 
 
 def _optimizer(options: TrainOptions, parts: Any) -> keras.optimizers.Optimizer:

@@ -23,6 +23,9 @@ class TrainOptions:
     """Architecture; with --cross-validate also several, A,B,..., or all, to compare them on the same folds."""
     summary: bool = False
     """Print the model's parameters, part by part, and stop."""
+    weights: Path | None = None
+    """Published weights to start from (vs_gcnn: ProxEmo's checkpoint; mdt_gcn), .npz, .pth or .pth.tar. With --epochs 0
+    they become a model as they are, and no walks are needed."""
     name: str | None = None
     """Name of the model file; by default the architecture's."""
     frames: int | None = None
@@ -30,7 +33,10 @@ class TrainOptions:
     rate: float | None = None
     """Frames per second at which walks are sampled; by default 15 of video, 24 of joints."""
     poses: str = "blazepose"
-    """Pose estimator of the keypoint models and of landmarks."""
+    """Pose estimator of the keypoint models and of landmarks: blazepose, mediapipe, or posenet."""
+    pose_models: Path | None = None
+    """Its model files, which the model remembers. mediapipe: the pose_landmarker_*.task file; blazepose: that file or a
+    folder with the two .tflite files, by default fetched at set-up; posenet: by default saved_models/posenet.h5."""
     landmarks: Literal["body", "face", "none"] = "body"
     """What the spatiotemporal network sees beside frames: joints of the body; points of the face where one is seen,
     else of the body; or nothing."""
@@ -90,7 +96,8 @@ class TrainOptions:
     overwrite: bool = False
     """Replace a model file of the same name instead of giving the new one a number."""
     strict: bool = False
-    """Leave with exit code 1 when files had to be left out."""
+    """Refuse copies and people on two sides, videosTest/ being one; leave with exit code 1 when files had to be left
+    out."""
     jobs: int | None = None
     """Worker processes that read videos; by default one a core."""
     cache: Path | None = None
@@ -120,7 +127,8 @@ class TrainOptions:
             "repeats",
         ):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            as_they_are = name == "epochs" and value == 0 and self.weights is not None
+            if value is not None and not value > 0 and not as_they_are:
                 raise GaitmoodError(
                     f"--{name.replace('_', '-')}: a number above 0 was expected, found {value}."
                 )
@@ -149,5 +157,7 @@ class TrainOptions:
             raise GaitmoodError(
                 f"--cross-validate: loso or a number of folds from 2 on was expected, found '{given}'."
             )
+        if self.epochs == 0:
+            raise GaitmoodError("--epochs 0 trains nothing to cross-validate: leave one of the two out.")
         if self.hold_out:
             raise GaitmoodError("--hold-out is of no use with --cross-validate: every walk is held out once.")

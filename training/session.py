@@ -31,6 +31,7 @@ from training import runs
 from training.affect import affect_targets, learns_affect
 from training.calibrating import calibrated
 from training.options import TrainOptions
+from training.published import check_weights, in_published_order
 from training.search import search
 from training.walks import TrainingWalks, gather
 
@@ -87,10 +88,12 @@ def check_model(options: TrainOptions) -> None:
     Raises
     ------
     GaitmoodError
-        The model is unknown, or learns no soft labels.
+        The model is unknown, learns no soft labels, or does not take the weights to start from.
     """
     if find_entry(options.model).kind == "features" and options.soft_labels:
         raise GaitmoodError(f"--soft-labels is for networks; {options.model} learns the perceived label.")
+    if options.weights is not None:
+        check_weights(options)
 
 
 def _sides(walks: TrainingWalks) -> list[list[str]]:
@@ -103,6 +106,8 @@ def fit_bundle(
     options: TrainOptions, walks: TrainingWalks, folder: Path
 ) -> tuple[bundles.Bundle, int | None]:
     """Fit the model that the options name to the walks; the bundle, not saved yet, and the chosen epoch."""
+    if options.weights is not None:
+        walks = in_published_order(options, walks)
     fit = _fit_classical if walks.preprocess.kind == "features" else _fit_network
     if options.search and fit is _fit_network:  # classical models always search their grid
         options = search(options, walks, folder, fit)
@@ -195,6 +200,7 @@ def _record(options: TrainOptions, walks: TrainingWalks, history: dict[str, list
     prints = tuple(walks.prints.get(walk.content, b"") for walk in known) if walks.prints else ()
     return bundles.Record(
         gists=gists(walks.preprocess, walks.train),
+        flat=sum(walk.flat for walk in walks.train),
         measured=_measured(walks),
         architecture=options.model,
         classes=walks.classes,

@@ -89,8 +89,9 @@ def gather_walks(options: TrainOptions, cache: Cache) -> GatheredWalks:
     for line in (*prepared.notes, *(f"left out: {n}: {reason}" for n, reason in left_out), *copies):
         say(f"  {line}")
     _check_enough([walk.sample for walk in walks], collection.classes, options.videos)
+    _say_flat(walks)
     traces = trace(how, walks, cache, options.jobs)
-    say_copies(traces.copies, collection.samples)
+    say_copies(traces.copies, collection.samples, options.strict)
     kept, collection = together(walks, collection, traces.copies)
     return GatheredWalks(kept, collection, how, left_out, traces)
 
@@ -129,11 +130,12 @@ def preprocessing_for(options: TrainOptions, samples: Sequence[Sample]) -> Any:
         given |= _clip_settings(options, samples)
     if kind == "clips":
         return KINDS[kind](**given)
+    poses = {"poses": options.poses, "pose_models": options.pose_models and str(options.pose_models)}
     if kind == "landmark clips":
-        return KINDS[kind](**given, poses=options.poses, landmarks=options.landmarks)
+        return KINDS[kind](**given, **poses, landmarks=options.landmarks)
     if kind == "features":
-        return KINDS[kind](poses=options.poses)
-    return KINDS[kind](**given, poses=options.poses)
+        return KINDS[kind](**poses)
+    return KINDS[kind](**given, **poses)
 
 
 def _clip_settings(options: TrainOptions, samples: Sequence[Sample]) -> dict[str, Any]:
@@ -169,6 +171,14 @@ def _say_found(collection: Collection, folder: Path) -> None:
     if subjects:
         walks = Counter(sample.subject for sample in collection.samples if sample.subject is not None)
         say(f"Walks per subject: {min(walks.values())} to {max(walks.values())}")
+
+
+def _say_flat(walks: Sequence[Walk]) -> None:
+    if 0 < (flat := sum(walk.flat for walk in walks)) < len(walks):
+        say(
+            f"  {flat} of {len(walks)} walks have joints in the picture only, the others have depth, too: a model can "
+            "tell them apart by that, whatever the emotion. Better train on one kind."
+        )
 
 
 def _check_classes(labelled: Sequence[Sample], collection: Collection, options: TrainOptions) -> None:

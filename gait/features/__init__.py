@@ -6,6 +6,8 @@ a walk. All are computed from the joints of the layout ``gait16``, turned so tha
 they do not change with where the walker is, which way it goes, how large it is, or how many frames a second
 were taken.
 
+Of joints in the picture only (:mod:`gait.pose.flat`), what needs depth is NaN, and all else is measured in the picture.
+
 Of a walk that is played over and over only the first lap counts, and its seam is no movement.
 
 :data:`MDT_GCN_31` names the 31 features of a frame that MDT-GCN predicts: a reconstruction, see
@@ -87,7 +89,7 @@ def measure(sequence: PoseSequence) -> Measured:
     values, reasons = {}, {}
     for name, feature in FEATURES.items():
         try:
-            values[name] = float(feature.compute(motion))
+            values[name] = feature.value(motion)
         except NotMeasurable as reason:
             values[name], reasons[name] = float("nan"), str(reason)
     return Measured(values, reasons)
@@ -125,7 +127,7 @@ def frame_features(sequence: PoseSequence, names: tuple[str, ...] = tuple(FRAME_
         As in :func:`measure`.
     """
     motion = whole_walk(sequence)
-    return np.stack([FRAME_FEATURES[name].compute(motion) for name in names], axis=1)
+    return np.stack([FRAME_FEATURES[name].values(motion) for name in names], axis=1)
 
 
 def describe(name: str) -> str:

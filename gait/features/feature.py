@@ -11,7 +11,9 @@ import numpy as np
 from gait.features.motion import Motion
 
 Group = Literal["posture", "movement", "gait", "effort"]
-Needs = Literal["world", "root"]
+Needs = Literal["world", "depth", "root"]
+
+FLAT = "joints in the picture only: depth is not known"
 
 # A statistic over fewer of a walk's frames than this share is not given.
 MIN_KNOWN = 0.5
@@ -41,6 +43,8 @@ class FrameFeature:
     source : str
     compute : function
         Motion -> (T,) float array, NaN where a joint is not known.
+    needs : {"world", "depth"}
+        ``depth``: NaN where joints are known in the picture only. Others are then measured in the picture.
     """
 
     name: str
@@ -50,6 +54,13 @@ class FrameFeature:
     words: str
     source: str
     compute: Callable[[Motion], np.ndarray]
+    needs: Needs = "world"
+
+    def values(self, motion: Motion) -> np.ndarray:
+        """(T,) values; NaN where they need what the motion does not have."""
+        if self.needs == "depth" and motion.flat:
+            return np.full(len(motion), np.nan)
+        return self.compute(motion)
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,8 @@ class Feature:
     name, unit, part, words, source : str
         As in :class:`FrameFeature`.
     group : {"posture", "movement", "gait", "effort"}
-    needs : {"world", "root"}
-        ``root``: NaN where the path of the hips through space is not known.
+    needs : {"world", "depth", "root"}
+        ``root``: NaN where the path of the hips through space is not known; ``depth`` as in :class:`FrameFeature`.
     compute : function
         Motion -> float; raises :class:`NotMeasurable` where the walk does not tell.
     """
@@ -75,6 +86,18 @@ class Feature:
     words: str
     source: str
     compute: Callable[[Motion], float]
+
+    def value(self, motion: Motion) -> float:
+        """The value.
+
+        Raises
+        ------
+        NotMeasurable
+            The walk does not tell.
+        """
+        if self.needs == "depth" and motion.flat:
+            raise NotMeasurable(FLAT)
+        return float(self.compute(motion))
 
 
 def mean_of(feature: FrameFeature) -> Feature:
@@ -104,7 +127,7 @@ def _over_walk(feature: FrameFeature, how: str, word: str, compute: Callable[[Mo
         unit=feature.unit,
         group=feature.group,
         part=feature.part,
-        needs="world",
+        needs=feature.needs,
         words=f"{feature.words}: {word} over the walk",
         source=feature.source,
         compute=compute,

@@ -13,7 +13,7 @@ from gait.features.rhythm import stride_rate
 from gait.pose.loops import seams_of
 from gait.pose.root import TRUNK_AND_LEG
 from gait.pose.sequence import PoseSequence
-from gait.skeleton import centre_on_hips, convert, find_layout, heading_angle, turn
+from gait.skeleton import centre_on_hips, convert, find_layout, has_no_depth, heading_angle, turn
 
 LAYOUT = "gait16"
 JOINT = {name: place for place, name in enumerate(find_layout(LAYOUT).joints)}
@@ -57,6 +57,11 @@ class Motion:
         return self.joints[:, JOINT[joint]]
 
     @cached_property
+    def flat(self) -> bool:
+        """Whether joints are known in the picture only, from wherever it was taken; z is then 0, x to its right."""
+        return has_no_depth(self.joints)
+
+    @cached_property
     def _derivatives(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return derivatives(self.joints, self.time, self.breaks)
 
@@ -76,8 +81,9 @@ class Motion:
     def stride_rate(self) -> float | None:
         """Strides per second, see :func:`gait.features.rhythm.stride_rate`; None without a rhythm."""
         left, right = (self.joints[:, [JOINT[f"{side}_knee"], JOINT[f"{side}_foot"]]] for side in SIDES)
-        # Forward and up: to the side legs hardly move.
-        return stride_rate((left - right)[..., 1:].reshape(len(self), -1), self.time)
+        # Forward and up: to the side legs hardly move. What is forward in a picture depends on the view.
+        axes = slice(2) if self.flat else slice(1, 3)
+        return stride_rate((left - right)[..., axes].reshape(len(self), -1), self.time)
 
     def whole_strides(self, values: np.ndarray) -> np.ndarray:
         """The first of (T,) values that fill whole strides, so that no part of the stride counts more often.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from gait.features.feature import Feature, FrameFeature, by_name, mean_of, range_of
+from gait.features.feature import Feature, FrameFeature, Needs, by_name, mean_of, range_of
 from gait.features.motion import SIDES, Motion
 
 CRENN = "Crenn 2016, Body expression recognition from animated 3D skeleton, IC3D"
@@ -102,7 +102,7 @@ def _leaning(name: str, part: str, bones: str, axis: int, words: str, source: st
     def compute(motion: Motion) -> np.ndarray:
         return inclination(motion[upper] - motion[lower], axis)
 
-    return FrameFeature(name, "degrees", "posture", part, words, source, compute)
+    return FrameFeature(name, "degrees", "posture", part, words, source, compute, _needs(axis))
 
 
 def _hanging(name: str, part: str, bones: str, axis: int, words: str, source: str) -> Iterator[FrameFeature]:
@@ -116,8 +116,20 @@ def _hanging(name: str, part: str, bones: str, axis: int, words: str, source: st
             return sign * inclination(motion[upper] - motion[lower], axis)
 
         yield FrameFeature(
-            f"{side}_{name}", "degrees", "posture", part, words.replace("*", side), source, compute
+            f"{side}_{name}",
+            "degrees",
+            "posture",
+            part,
+            words.replace("*", side),
+            source,
+            compute,
+            _needs(axis),
         )
+
+
+def _needs(axis: int) -> Needs:
+    """What an inclination along an axis needs: to the picture's side it can be seen in the picture."""
+    return "depth" if axis == 2 else "world"
 
 
 def _body_inclination(motion: Motion) -> np.ndarray:
@@ -181,14 +193,14 @@ _OWN = (
     _leaning("trunk_side_lean", "trunk", "root neck", 0,
              "inclination of the trunk to the side, left positive", MURRAY),
     FrameFeature("trunk_twist", "degrees", "posture", "trunk",
-                 "turn of the shoulders against the hips, to the left positive", MURRAY, _trunk_twist),
+                 "turn of the shoulders against the hips, to the left positive", MURRAY, _trunk_twist, "depth"),
     _leaning("head_inclination", "head", "neck head", 2,
              "inclination of the line from neck to face, forward positive, about 20 upright", ROETHER),
     FrameFeature("head_height", "heights", "posture", "head",
                  "height of the head above the hips; lower in a slump", CRENN,
                  lambda m: m["head"][:, 1] - m["root"][:, 1]),
     FrameFeature("body_volume", "heights^3", "posture", "whole body", "volume of the box around the body",
-                 RANDHAVANE, lambda m: box_volume(m.joints)),
+                 RANDHAVANE, lambda m: box_volume(m.joints), "depth"),
     *_table(
         RANDHAVANE,
         ("hand_distance", "distance", "arms", "left_hand right_hand", "the hands from each other"),

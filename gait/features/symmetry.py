@@ -57,7 +57,7 @@ def _asymmetry(name: str, part: str, words: str, feature: str) -> Feature:
     def compute(motion: Motion) -> float:
         return symmetry_index(left.compute(motion), right.compute(motion))
 
-    return Feature(f"{name}_asymmetry", "%", "movement", part, "world", words, ROBINSON, compute)
+    return Feature(f"{name}_asymmetry", "%", "movement", part, left.needs, words, ROBINSON, compute)
 
 
 # fmt: off
@@ -66,10 +66,10 @@ FEATURES: dict[str, Feature] = by_name((
     _asymmetry("elbow", "arms", "range of the elbow", "elbow_angle_range"),
     _asymmetry("knee", "legs", "range of the knee", "knee_angle_range"),
     _asymmetry("hand_speed", "arms", "mean speed of the hand", "hand_speed_mean"),
-    Feature("step_asymmetry", "%", "gait", "legs", "world",
+    Feature("step_asymmetry", "%", "gait", "legs", "depth",
             "how far the steps of left and right are from half a stride apart; 0 is even", ZENI,
             _step_asymmetry),
-    Feature("arm_leg_phase", "%", "gait", "arms", "world",
+    Feature("arm_leg_phase", "%", "gait", "arms", "depth",
             "share of the stride by which an arm and the opposite leg are apart; 0 is together", MURRAY,
             _arm_leg_phase),
 ))

@@ -91,7 +91,9 @@ def pack(prints: Prints) -> bytes:
     arrays = {}
     for kind, one in prints.items():
         arrays[f"{kind}_base"] = one.base.astype(np.float16 if kind == PICTURE else np.float32)
-        arrays[f"{kind}_changes"] = np.ascontiguousarray(one.changes.T)  # slow curves one by one: half the size
+        arrays[f"{kind}_changes"] = np.ascontiguousarray(
+            one.changes.T
+        )  # slow curves one by one: half the size
         arrays[f"{kind}_step"] = np.float64(one.step)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)

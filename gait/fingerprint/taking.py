@@ -37,7 +37,7 @@ class Taken:
 class _Task:
     sample: Sample
     content: str | None
-    poses: str | None
+    poses: PoseSettings | None
     cache: Cache
 
 
@@ -45,7 +45,7 @@ def take_prints(
     samples: Sequence[Sample],
     cache: Cache,
     jobs: int | None = None,
-    poses: str | None = None,
+    poses: PoseSettings | None = None,
     contents: Sequence[str | None] | None = None,
 ) -> list[Taken]:
     """The fingerprints of walks, in their order.
@@ -57,9 +57,9 @@ def take_prints(
     cache : Cache
     jobs : int, optional
         Worker processes; by default one a core. None is started where the cache holds all.
-    poses : str, optional
-        Name of a pose estimator: where the cache holds what it said of a video, its joints are looked at, too.
-        Nothing is estimated.
+    poses : PoseSettings, optional
+        A pose estimator: where the cache holds what it said of a video, its joints are looked at, too. Nothing is
+        estimated.
     contents : sequence of str, optional
         The walks' content hashes, where they are known.
     """
@@ -99,7 +99,9 @@ def _take(task: _Task) -> Taken:
     content = task.content or walk_content(task.sample)
     if task.sample.keypoints is not None:
         return _taken(content, _of_file(task, content))
-    return _taken(content, store.keep_picture(task.sample.path, content, task.cache), _of_video(task, content))
+    return _taken(
+        content, store.keep_picture(task.sample.path, content, task.cache), _of_video(task, content)
+    )
 
 
 def _of_file(task: _Task, content: str) -> Prints:
@@ -114,15 +116,15 @@ def _of_video(task: _Task, content: str) -> Prints:
     """The motion of a video, where its poses are known already."""
     if task.poses is None:
         return {}
-    settings = PoseSettings(task.poses)
-    if (found := store.find(store.motion_key(content, settings.key()), task.cache)) is not None:
+    source = task.poses.key()
+    if (found := store.find(store.motion_key(content, source), task.cache)) is not None:
         return found
-    sequence = known_poses(content, settings, task.cache)
-    return {} if sequence is None else store.keep_motion(sequence, content, settings.key(), task.cache)
+    sequence = known_poses(content, task.poses, task.cache)
+    return {} if sequence is None else store.keep_motion(sequence, content, source, task.cache)
 
 
 def _source(task: _Task) -> Any:
     """Where a walk's joints come from, as JSON values; None where there are none."""
     if task.sample.keypoints is not None:
         return KEYPOINT_FILE
-    return None if task.poses is None else PoseSettings(task.poses).key()
+    return None if task.poses is None else task.poses.key()

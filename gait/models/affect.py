@@ -44,7 +44,10 @@ def losses() -> dict[str, keras.losses.Loss]:
 
 def _features(model: keras.Model) -> keras.KerasTensor:
     """What the emotion is told from: the input of the last layers with weights before it, joined where several."""
-    seen = _seen_by(model, model.get_layer("emotion"))
+    seen = [
+        x if len(x.shape) == 2 else layers.GlobalAveragePooling2D(name="affect_pool")(x)
+        for x in _seen_by(model, model.get_layer("emotion"))
+    ]
     return seen[0] if len(seen) == 1 else layers.Concatenate(name="affect_features")(seen)
 
 

@@ -82,15 +82,20 @@ def network(image: Any, classes: int) -> dict[str, Any]:
 
 def _answers(logits: Any, classes: int) -> dict[str, Any]:
     """Sums of the joint softmax, and the softmax within views; a sum is the mean times how many there are."""
-    grid = layers.Reshape((classes, GROUPS), dtype="float32", name="grid")
-    both = grid(layers.Softmax(dtype="float32", name="probabilities")(logits))
-    views_first = layers.Permute((2, 1), dtype="float32", name="views_first")
-    sums = {}
-    for name, table, count in (("emotion", views_first(both), GROUPS), ("view", both, classes)):
-        mean = layers.GlobalAveragePooling1D(dtype="float32", name=f"mean_{name}")(table)
-        sums[name] = layers.Rescaling(float(count), dtype="float32", name=name)(mean)
-    within = layers.Softmax(dtype="float32", name="emotion_by_view")(views_first(grid(logits)))
-    return {**sums, "emotion_by_view": within}
+
+    def table(x: Any, name: str) -> Any:
+        """(N, 4 K) to (N, 4, K)."""
+        grid = layers.Reshape((classes, GROUPS), dtype="float32", name=f"{name}_grid")(x)
+        return layers.Permute((2, 1), dtype="float32", name=f"{name}_by_view")(grid)
+
+    both = table(layers.Softmax(dtype="float32", name="softmax")(logits), "softmax")
+    by_emotion = layers.Permute((2, 1), dtype="float32", name="softmax_by_emotion")(both)
+    answers = {}
+    for name, x, count in (("emotion", both, GROUPS), ("view", by_emotion, classes)):
+        mean = layers.GlobalAveragePooling1D(dtype="float32", name=f"mean_{name}")(x)
+        answers[name] = layers.Rescaling(float(count), dtype="float32", name=name)(mean)
+    within = layers.Softmax(dtype="float32", name="emotion_by_view")(table(logits, "logits"))
+    return {**answers, "emotion_by_view": within}
 
 
 def losses(soft: bool) -> dict[str, keras.losses.Loss]:

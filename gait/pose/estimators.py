@@ -51,15 +51,19 @@ class PoseSettings:
         Raises
         ------
         GaitmoodError
-            The user's pose network, on whose weights it depends, is not there.
+            The user's model files, on whose weights it depends, are not there.
         """
-        values = asdict(self) | {"models": str(self.models) if self.models else None, "version": VERSION}
+        values = asdict(self) | {"models": self._content(), "version": VERSION}
         del values["threads"]
+        return values
+
+    def _content(self) -> str | None:
+        """What the model files hold, wherever they lie; None for those that are fetched at set-up."""
         if self.name == "posenet":
             from gait.pose.posenet_file import content_of
 
-            values["models"] = content_of(self.models)
-        return values
+            return content_of(self.models)
+        return None if self.models is None else load_weights(self.models).sha256
 
 
 def estimate(source: Path | str | Frames, name: str = "blazepose", **settings: Any) -> PoseSequence:
@@ -146,6 +150,11 @@ def check_ready(settings: PoseSettings) -> None:
     """
     if settings.name == "blazepose":
         load_weights(settings.models)
+    if settings.name == "mediapipe":
+        from gait.pose.mediapipe_source import open_landmarker
+
+        with open_landmarker(settings.models, settings.still):
+            pass
     if settings.name == "posenet":
         from gait.pose.posenet_file import DEFAULT_FILE, read_record
 

@@ -23,27 +23,44 @@ def open_landmarker(task: Path | str | None, still: bool) -> Iterator[MediaPipe]
     Raises
     ------
     GaitmoodError
-        MediaPipe is not installed, or there is no such file.
+        MediaPipe is not installed, or there is no such file, or it is nothing that MediaPipe can use.
     """
+    mediapipe, base_options, vision = _import()
+    mode = vision.RunningMode.IMAGE if still else vision.RunningMode.VIDEO
+    options = vision.PoseLandmarkerOptions(
+        base_options=base_options(model_asset_path=str(_file(task))), running_mode=mode
+    )
+    try:
+        opened = vision.PoseLandmarker.create_from_options(options)
+    except (OSError, RuntimeError, ValueError) as error:  # as its releases say it
+        raise GaitmoodError(
+            f"{task}: MediaPipe cannot use it; a pose_landmarker_*.task file was expected ({error}). "
+            "--pose-models PATH names another."
+        ) from error
+    with opened as landmarker:
+        yield MediaPipe(mediapipe, landmarker, still)
+
+
+def _import() -> tuple[Any, Any, Any]:
     try:
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
     except ImportError as error:
         raise GaitmoodError(
             "the pose estimator 'mediapipe' needs the package mediapipe, which cannot be imported "
-            f"({error}). Install it in an environment of its own, or use 'blazepose', which runs the same "
-            "networks without it."
+            f"({error}). Install it (pip install mediapipe), or use --poses blazepose, which runs the same networks "
+            "without it."
         ) from error
+    return mediapipe, BaseOptions, vision
+
+
+def _file(task: Path | str | None) -> Path:
     if task is None or not Path(task).is_file():
         raise GaitmoodError(
-            f"the pose estimator 'mediapipe' needs the path of a pose_landmarker_*.task file; found {task}."
+            f"the pose estimator 'mediapipe' needs the path of a pose_landmarker_*.task file; found {task}. "
+            "--pose-models PATH names it."
         )
-    mode = vision.RunningMode.IMAGE if still else vision.RunningMode.VIDEO
-    options = vision.PoseLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(task)), running_mode=mode
-    )
-    with vision.PoseLandmarker.create_from_options(options) as landmarker:
-        yield MediaPipe(mediapipe, landmarker, still)
+    return Path(task)
 
 
 class MediaPipe:

@@ -99,7 +99,10 @@ def read_record(path: Path) -> PoseNetRecord:
 
 
 def _missing(path: Path) -> str:
-    return f"the pose estimator 'posenet' needs a pose network that you have trained, and {path} is not there. {_HOW}"
+    return (
+        f"the pose estimator 'posenet' needs a pose network that you have trained, and {path} is not there. "
+        f"{_HOW}. --pose-models PATH names another."
+    )
 
 
 def _read_record(path: Path, file: h5py.File) -> PoseNetRecord:

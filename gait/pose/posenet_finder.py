@@ -28,7 +28,7 @@ MIN_PRESENCE = 0.5  # mean over the joints
 # In a window: a body that is cut off there would get a region that is cut off too.
 MIN_WHOLE = 0.8
 CIRCLE = 1.1  # radius of the whole body about the hips, over the distance of the farthest joint from them
-SMALLEST, LARGEST = 0.2, 2.0  # sides of regions that are believed, over the side of the window
+SMALLEST, LARGEST = 0.2, 2.0  # sides of regions that are believed, over the side of what was looked at
 _APART = 0.25  # of a region's side: hips nearer than this are one person's
 _LEAST_PIXELS = 8
 
@@ -119,20 +119,24 @@ class PoseNet:
             windows = find_windows(*frame.shape[:2], part)
             points, _, presence = self._look(frame, windows)
             for window, joints, score in zip(windows, points, presence.mean(axis=1), strict=True):
-                region = region_from_points(alignment_of(joints, self._layout))
-                if score >= MIN_WHOLE and SMALLEST < region.side / window.side < LARGEST:
+                if score >= MIN_WHOLE and (region := self._region(joints, window)) is not None:
                     found.append((float(score), region))
         return _distinct(found)
 
     def locate(self, frame: np.ndarray, region: Region) -> Landmarks | None:
         """Joints of the person in a region of a frame; None where the network sees nobody there."""
-        if region.side < _LEAST_PIXELS:
+        if not _LEAST_PIXELS <= region.side <= LARGEST * max(frame.shape[:2]):
             return None
         points, depth, presence = (answer[0] for answer in self._look(frame, [region]))
-        if presence.mean() < MIN_PRESENCE:
+        if presence.mean() < MIN_PRESENCE or self._region(points, region) is None:
             return None
         world = lift(points, depth, frame.shape[:2], self._layout)
         return Landmarks(points, world, presence, alignment_of(points, self._layout), self._layout)
+
+    def _region(self, points: np.ndarray, seen: Region) -> Region | None:
+        """The region of a body; None where it is not one that can be told in what was looked at."""
+        region = region_from_points(alignment_of(points, self._layout))
+        return region if SMALLEST < region.side / seen.side < LARGEST else None
 
     def _look(self, frame: np.ndarray, regions: list[Region]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Joints (N, V, 2) in pixels of the frame, depths (N, V) in body heights, presence (N, V)."""

@@ -209,7 +209,10 @@ def _read_given(path: Path) -> Weights:
     if path.is_dir():
         missing = [file.name for file in FILES if not (path / file.name).is_file()]
         if missing:
-            raise WeightsError(f"{path}: {' and '.join(missing)} expected in this folder, but not found.")
+            raise WeightsError(
+                f"{path}: {' and '.join(missing)} expected in this folder, but not found. "
+                "--pose-models PATH names another place."
+            )
         return Weights(*((path / file.name).read_bytes() for file in FILES), source=str(path))
     try:
         with zipfile.ZipFile(path) as archive:
@@ -217,7 +220,8 @@ def _read_given(path: Path) -> Weights:
     except (zipfile.BadZipFile, KeyError, OSError) as error:
         names = " and ".join(file.name for file in FILES)
         raise WeightsError(
-            f"{path}: a folder with {names}, or a pose_landmarker_*.task file, was expected ({error})."
+            f"{path}: a folder with {names}, or a pose_landmarker_*.task file, was expected ({error}). "
+            "--pose-models PATH names another place."
         ) from error
 
 

@@ -29,10 +29,13 @@ class FeaturePreprocess:
         Features in the order of the vector; a bundle keeps the order it was trained with.
     poses : str
         Pose estimator, see :data:`gait.pose.estimators.ESTIMATORS`.
+    pose_models : str or None
+        Its model files where they are not the usual ones, see :class:`gait.pose.estimators.PoseSettings`.
     """
 
     names: tuple[str, ...] = tuple(features.FEATURES)
     poses: str = "blazepose"
+    pose_models: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(self.names))  # JSON gives a list

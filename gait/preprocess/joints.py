@@ -39,6 +39,8 @@ class JointPreprocess:
         Frames per second.
     poses : str
         Pose estimator, see :data:`gait.pose.estimators.ESTIMATORS`.
+    pose_models : str or None
+        Its model files where they are not the usual ones, see :class:`gait.pose.estimators.PoseSettings`.
     layout : str
         Joint layout, see :data:`gait.skeleton.LAYOUTS`.
     """
@@ -46,6 +48,7 @@ class JointPreprocess:
     length: int = 48
     rate: float = 24.0
     poses: str = "blazepose"
+    pose_models: str | None = None
     layout: str = "gait16"
 
     kind = "joints"

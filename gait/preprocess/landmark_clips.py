@@ -16,12 +16,11 @@ from gait.inputs import records
 from gait.labels import Sample
 from gait.landmarks import FACE, NONE, POINTS, body_landmarks, face_landmarks
 from gait.pose import cleaning
-from gait.pose.estimators import PoseSettings
 from gait.pose.face import FaceMesh
 from gait.pose.sequence import PoseSequence
 from gait.pose.weights import load_face_mesh
 from gait.preprocess.clips import ClipPreprocess
-from gait.preprocess.poses import poses_of, prepare_poses
+from gait.preprocess.poses import pose_settings_of, poses_of, prepare_poses
 from gait.preprocess.walks import Extracted, Prepared, Task, Walk, prepare_walks, walk_content
 from gait.video import VideoReader, open_video
 
@@ -39,6 +38,8 @@ class LandmarkClipPreprocess(ClipPreprocess):
     ----------
     poses : str
         Pose estimator, see :data:`gait.pose.estimators.ESTIMATORS`.
+    pose_models : str or None
+        Its model files where they are not the usual ones, see :class:`gait.pose.estimators.PoseSettings`.
     landmarks : {"body", "face", "none"}
         Joints of the body; points of the face in frames where one is seen, else of the body; or no landmarks, and no
         poses are estimated. See :mod:`gait.landmarks`.
@@ -48,6 +49,7 @@ class LandmarkClipPreprocess(ClipPreprocess):
     height: int = 224
     width: int = 224
     poses: str = "blazepose"
+    pose_models: str | None = None
     landmarks: Literal["body", "face", "none"] = "body"
 
     kind = "landmark clips"
@@ -129,7 +131,7 @@ def _extract(task: Task) -> Extracted:
     content, how, cache = walk_content(task.sample), task.preprocess, task.cache
     settings = {"rate": how.rate, "height": how.height, "width": how.width, "v": VERSION}
     settings["landmarks"] = how.landmarks
-    pose_settings = PoseSettings(how.poses)
+    pose_settings = pose_settings_of(how)
     if how.landmarks != "none":
         settings |= {"poses": pose_settings.key(), "cleaning": cleaning.VERSION}
     key = entry_key("landmark clips", content, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from gait.formats.listing import read_walk
 from gait.labels import Sample
 from gait.pose import cleaning, store
 from gait.pose.estimators import ESTIMATORS, PoseSettings, check_ready, estimate_video
+from gait.pose.flat import REMARK, flatten, is_flat
 from gait.pose.sequence import PoseSequence
 from gait.preprocess.walks import Extracted, Prepared, Task, prepare_walks, walk_content
 from gait.skeleton import find_layout
@@ -24,6 +26,29 @@ MIN_COVERAGE = 0.5
 MIN_LEGS_VISIBLE = 0.5
 MIN_SECONDS = 0.5
 _BODY = ("_shoulder", "_hip", "_knee")
+
+
+def pose_settings_of(how: Any) -> PoseSettings | None:
+    """How a preprocessing's poses are estimated; None where it looks at none."""
+    if not hasattr(how, "poses"):
+        return None
+    models = getattr(how, "pose_models", None)
+    return PoseSettings(how.poses, models=None if models is None else Path(models))
+
+
+def with_pose_models(how: Any, models: Path | None) -> Any:
+    """The preprocessing with its estimator's model files in another place, or as it is where none is named.
+
+    Raises
+    ------
+    GaitmoodError
+        It looks at no poses.
+    """
+    if models is None:
+        return how
+    if not hasattr(how, "pose_models"):
+        raise GaitmoodError("--pose-models: this model looks at frames alone, not at poses; leave it out.")
+    return replace(how, pose_models=str(models))
 
 
 def prepare_poses(
@@ -42,7 +67,7 @@ def prepare_poses(
         )
     videos = any(sample.keypoints is None for sample in samples)
     if videos:
-        check_ready(PoseSettings(how.poses))
+        check_ready(pose_settings_of(how))
     title = "Estimating poses" if videos else "Reading keypoints"
     return prepare_walks(extract, how, samples, cache, jobs, title=title)
 
@@ -55,7 +80,7 @@ def extract_with_poses(
 ) -> Extracted:
     """In a worker: the walk's entry of this kind, made from its poses unless it is in the cache."""
     content, cache, sample = walk_content(task.sample), task.cache, task.sample
-    pose_settings = PoseSettings(task.preprocess.poses)
+    pose_settings = pose_settings_of(task.preprocess)
     source = pose_settings.key() if sample.keypoints is None else "keypoint file"
     key = entry_key(
         kind, content, {**settings, "poses": source, "cleaning": cleaning.VERSION, "notes": NOTES}
@@ -67,14 +92,12 @@ def extract_with_poses(
         check_view(sequence)
         remarks = remarks_on(sequence)
     else:
-        measured, remarks = read_walk(sample.path, sample.keypoints)
-        _check_joints(measured)
-        sequence = clean_file(measured)
+        sequence, remarks = _read_file(sample)
     check_length(sequence)
     with cache.write(key) as entry:
         write(task.preprocess, sequence, entry)
-        facing = sequence.notes.get("direction", {}).get("facing")
-        entry.meta.update(decoded=len(sequence), remarks=list(remarks), facing=facing)
+        facing, flat = sequence.notes.get("direction", {}).get("facing"), sequence.notes.get("flat", False)
+        entry.meta.update(decoded=len(sequence), remarks=remarks, facing=facing, flat=flat)
     fingerprints.keep_motion(sequence, content, source, cache)
     return Extracted(content, key, len(sequence))
 
@@ -101,11 +124,21 @@ def known_poses(content: str, settings: PoseSettings, cache: Cache) -> PoseSeque
     return None if found is None else cleaning.clean(store.from_entry(found))
 
 
+def _read_file(sample: Sample) -> tuple[PoseSequence, list[str]]:
+    """A keypoint file's walk as models see it, and what a user should know of it."""
+    measured, remarks = read_walk(sample.path, sample.keypoints)
+    flat = is_flat(measured)
+    _check_joints(flatten(measured) if flat else measured)
+    return clean_file(measured), [*remarks, *([REMARK] if flat else [])]
+
+
 def clean_file(sequence: PoseSequence) -> PoseSequence:
-    """The joints of a keypoint file as models see them: cleaned as far as they need it."""
-    if "smoothing" in sequence.notes:  # our own files may hold cleaned joints: twice would smooth twice
-        return sequence
-    return cleaning.clean(sequence)
+    """The joints of a keypoint file as models see them: cleaned as far as they need it; those of a picture as a
+    flat figure.
+    """
+    if "smoothing" not in sequence.notes:  # our own files may hold cleaned joints: twice would smooth twice
+        sequence = cleaning.clean(sequence)
+    return flatten(sequence) if is_flat(sequence) else sequence
 
 
 def check_view(sequence: PoseSequence) -> None:
@@ -125,11 +158,6 @@ def check_view(sequence: PoseSequence) -> None:
 def _check_joints(sequence: PoseSequence) -> None:
     """Raise VideoError where a keypoint file does not hold enough of a body to judge a walk."""
     known = np.isfinite(sequence.world).all(axis=2)
-    if not known.any():
-        kind = (
-            "joints in the picture only" if np.isfinite(sequence.image).any() else "no joints (all are NaN)"
-        )
-        raise VideoError(f"{kind}; joints in three dimensions are needed")
     joints = find_layout(sequence.layout).joints
     body = [i for i, joint in enumerate(joints) if joint.endswith(_BODY)]
     covered = known[:, body].all(axis=1).mean()

@@ -25,9 +25,12 @@ class VectorPreprocess:
     ----------
     poses : str
         Pose estimator, see :data:`gait.pose.estimators.ESTIMATORS`.
+    pose_models : str or None
+        Its model files where they are not the usual ones, see :class:`gait.pose.estimators.PoseSettings`.
     """
 
     poses: str = "blazepose"
+    pose_models: str | None = None
 
     def prepare(self, samples: Sequence[Sample], cache: Cache, jobs: int | None = None) -> Prepared:
         """Estimate the poses of every sample, or find them in the cache, and store its mean stride."""

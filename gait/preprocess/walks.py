@@ -40,6 +40,11 @@ class Walk:
     content: str
     entry: Entry
 
+    @property
+    def flat(self) -> bool:
+        """Whether its joints are known in the picture only, see :mod:`gait.pose.flat`."""
+        return bool(self.entry.meta.get("flat"))
+
 
 @dataclass(frozen=True)
 class Prepared:

@@ -1,0 +1,68 @@
+"""Look for walks that stand on two sides, copies of any kind: python -m evaluation.audit A B."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from gait.console import say
+from gait.errors import DONE, LEFT_OUT, GaitmoodError
+from gait.options import parse, run_script
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """Options of an audit."""
+
+    known: tyro.conf.Positional[Path | None] = None
+    """A: what is known: a saved model, which stands for the walks that it was trained and validated on, a folder of
+    walks, or one file."""
+    walks: tyro.conf.Positional[Path | None] = None
+    """B: the walks that should be new; without it, A's walks are compared among themselves."""
+    json: Path | None = None
+    """Write what was found to this file, too."""
+    poses: str = "blazepose"
+    """Pose estimator whose joints are compared where they have been estimated before."""
+    strict: bool = False
+    """Leave with exit code 1 when something was found."""
+    jobs: int | None = None
+    """Worker processes that read videos; by default one a core."""
+    cache: Path | None = None
+    """Folder for fingerprints; by default the user's cache folder. Kept below 20 GB."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that no audit could be made with.
+
+        Raises
+        ------
+        GaitmoodError
+            The number of jobs is not positive.
+        """
+        if self.jobs is not None and self.jobs < 1:
+            raise GaitmoodError(f"--jobs: a number above 0 was expected, found {self.jobs}.")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Options -> fingerprints of both sides -> what they share, in the console and as JSON."""
+    options = parse(AuditOptions, argv, "python -m evaluation.audit", __doc__)
+    if options.known is None:
+        raise GaitmoodError(
+            "what to look at was expected: python -m evaluation.audit A B, each a saved model, a folder of walks or "
+            "a file; A alone is compared with itself."
+        )
+
+    from evaluation.auditing import run
+
+    found = run(options)
+    say(f"\n{found.text()}")
+    if options.json is not None:
+        found.save_json(options.json)
+        say(f"Written to {options.json}.")
+    return LEFT_OUT if options.strict and found.leaks else DONE
+
+
+if __name__ == "__main__":
+    run_script(main)

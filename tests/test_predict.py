@@ -1,0 +1,676 @@
+"""predict.py from the command line: the walk as test.py has it, windows that stand for themselves, honest silence."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import threading
+from collections import Counter
+from dataclasses import replace
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from onnx_files import bright_places
+from small_walks import in_process
+from test_contract import CLASSES, SHAPES
+from watched_walks import RATE, SIZE, film, model_file, rows_of, side_by_side, walker_frames
+
+from display.frame_log import SCHEMA
+from gait.clips import clip_indices
+from gait.models import MODELS
+from gait.pose.estimators import estimate
+from gait.pose.root import estimate_root
+from gait.pose.store import save_npz
+from gait.predictions import Predictions
+from gait.video import open_video, write_video
+
+QUICK = ("cnn_lstm", "spatiotemporal", "keypoint_lstm", "random_forest")  # one for each way to prepare a walk
+NAMES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
+
+
+@pytest.fixture(scope="session")
+def walk(tmp_path_factory, pose_models) -> Path:
+    return film(tmp_path_factory.mktemp("walk") / "a walk é.mp4", walker_frames())
+
+
+@pytest.fixture(scope="session")
+def joints_model(tmp_path_factory) -> Path:
+    return model_file(tmp_path_factory.mktemp("joints"), "keypoint_lstm")
+
+
+@pytest.fixture(scope="session")
+def frames_model(tmp_path_factory) -> Path:
+    return model_file(tmp_path_factory.mktemp("frames"), "cnn_lstm")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def predict(capsys, *arguments: object, sure: bool = True):
+    """Run predict.py; by default every answer is taken as sure, as that of an untrained model never is."""
+    return in_process(capsys, "predict", *arguments, *(["--unsure-below", 0] if sure else []))
+
+
+def by_test_py(capsys, model: Path, videos: Path) -> Predictions:
+    """What test.py's predictions.csv holds for a folder."""
+    folder = videos.parent / f"test of {videos.name} by {model.parent.name}"
+    ran = in_process(capsys, "test", "--model", model, "--videos", videos, "--output", folder, "--jobs", 1)
+    assert ran.code == 0, ran.err
+    return Predictions.load_csv(folder / "predictions.csv")
+
+
+# --- The walk and its windows ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_walk_is_what_test_py_says(name, walk, tmp_path, capsys):
+    model = model_file(tmp_path / "model", name)
+    ran = predict(capsys, walk, "--model", model, "--json", "x.json")
+    assert ran.code == 0, ran.err
+    said, expected = (
+        json.loads(Path("x.json").read_text(encoding="utf-8")),
+        by_test_py(capsys, model, walk.parent),
+    )
+    assert said["walk"]["label"] == expected.predicted[0]
+    assert said["walk"]["clips"] == expected.clips[0]
+    found = [said["walk"]["probabilities"][c] for c in expected.classes]
+    np.testing.assert_allclose(found, expected.probabilities[0], atol=1e-6)
+    affect = [said["walk"][key] for key in ("valence", "arousal")]
+    if name == "spatiotemporal":
+        assert -1 <= affect[0] <= 1
+        assert 0 <= affect[1] <= 1
+    else:
+        assert affect == [None, None]
+
+
+def test_a_frame_says_what_prediction_on_its_window_alone_says(walk, joints_model, tmp_path, capsys):
+    predict(capsys, walk, "--model", joints_model, "--json", "x.json", "--smoothing", 1, "--stride", 0.4)
+    rows = [row for row in rows_of(Path("x.json")) if row["probabilities"]]
+    windows = {tuple(row["window"]): row for row in rows}
+    assert len(windows) >= 4
+    whole, folder = estimate(walk), tmp_path / "windows"
+    folder.mkdir()
+    for first, last in windows:
+        cut = {
+            n: getattr(whole, n)[first : last + 1]
+            for n in ("image", "world", "visibility", "observed", "mended")
+        }
+        time = whole.time[first : last + 1] - whole.time[first]
+        root = estimate_root(cut["image"], cut["world"], cut["visibility"], whole.frame_size)
+        save_npz(replace(whole, **cut, time=time, root=root, unique=None), folder / f"{first:03d}.npz")
+    alone = by_test_py(capsys, joints_model, folder)
+    said = [[windows[w]["probabilities"][c] for c in alone.classes] for w in sorted(windows)]
+    np.testing.assert_allclose(said, alone.probabilities, atol=1e-6)
+    assert np.ptp(alone.probabilities, axis=0).max() > 1e-4  # windows differ, or the test could not fail
+    for row in rows:
+        assert 0 <= row["frame"] - row["window"][1] <= (0.2 + 0.4) * RATE + 1
+
+
+def test_a_frame_models_windows_are_the_frames_stored_for_training(walk, frames_model, capsys):
+    from gait import bundle as bundles
+    from gait.cache import Cache
+    from gait.labels import Sample
+    from gait.predict import predict_clips
+
+    predict(capsys, walk, "--model", frames_model, "--json", "x.json", "--smoothing", 1, "--stride", 0.3)
+    bundle = bundles.load(frames_model)
+    how = bundle.record.preprocess
+    (stored,) = how.prepare([Sample(walk, "w")], Cache(), 1).walks
+    frames = stored.entry.read("frames")
+    starts = np.arange(len(frames) - how.length + 1)
+    every = predict_clips(
+        bundle, how.to_input(np.stack([frames[clip_indices(s, how.length, len(frames))] for s in starts]))
+    )
+    rows = [row for row in rows_of(Path("x.json")) if row["probabilities"]]
+    assert len({tuple(row["window"]) for row in rows}) > 3
+    for row in rows:
+        said = np.array([row["probabilities"][c] for c in CLASSES])
+        # The window's last stored frame is the one nearest to its last frame.
+        start = round(row["window"][1] / RATE * how.rate) - how.length + 1
+        nearest = np.abs(every - said).max(axis=1)
+        assert nearest[max(start - 1, 0) : start + 2].min() < 1e-6
+    assert np.ptp(every, axis=0).max() > 1e-5
+
+
+def test_the_same_video_gives_the_same_rows(walk, joints_model, capsys):
+    for name in ("1.json", "2.json"):
+        predict(capsys, walk, "--model", joints_model, "--json", name)
+    assert rows_of(Path("1.json")) == rows_of(Path("2.json"))
+
+
+def test_smoothing_is_the_mean_of_the_last_answers_and_its_delay_is_said(walk, joints_model, capsys):
+    plain = ("--model", joints_model, "--stride", 0.2, "--json")
+    predict(capsys, walk, *plain, "raw.json", "--smoothing", 1)
+    ran = predict(capsys, walk, *plain, "smooth.json", "--smoothing", 3)
+    assert "averaging 3 puts them off by 0.2 s" in ran.out
+    raw, smooth = rows_of(Path("raw.json")), rows_of(Path("smooth.json"))
+    seen: dict[tuple, dict] = {}
+    compared = 0
+    for before, after in zip(raw, smooth, strict=True):
+        if before["probabilities"] is None:
+            continue
+        seen.setdefault(tuple(before["window"]), before["probabilities"])
+        last = list(seen.values())[-3:]
+        for c in CLASSES:
+            assert after["probabilities"][c] == pytest.approx(np.mean([p[c] for p in last]), abs=1e-9)
+        compared += len(last) == 3
+    assert compared > 5
+    facts = json.loads(Path("smooth.json").read_text(encoding="utf-8"))["settings"]
+    assert facts["smoothing_delay_seconds"] == pytest.approx(0.2)
+
+
+# --- What is written ---------------------------------------------------------------------------------------
+
+
+def test_json_csv_and_video_say_the_same(walk, joints_model, capsys):
+    ran = predict(
+        capsys, walk, "--model", joints_model, "--output", "o.mp4", "--json", "o.json", "--csv", "o.csv"
+    )
+    assert ran.code == 0, ran.err
+    said = json.loads(Path("o.json").read_text(encoding="utf-8"))
+    frames = len(walker_frames())
+    assert said["schema"] == SCHEMA
+    assert said["video"] | {"seconds": 0, "frames_per_second": 0} == {
+        "name": str(walk), "kind": "file", "frames": frames, "seconds": 0, "frames_per_second": 0,
+        "height": SIZE.height, "width": SIZE.width, "damaged": 0, "dropped": 0,
+    }  # fmt: skip
+    assert said["video"]["frames_per_second"] == pytest.approx(RATE, abs=0.01)
+    assert said["model"]["classes"] == list(CLASSES)
+    assert [row["frame"] for row in said["frames"]] == list(range(frames))
+    assert [row["time"] for row in said["frames"]] == pytest.approx(np.arange(frames) / RATE, abs=1e-4)
+    with Path("o.csv").open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == frames
+    for row, cells in zip(said["frames"], table, strict=True):
+        assert cells["emotion"] == (row["emotion"] or "")
+        assert cells["reason"] == (row["reason"] or "")
+        shares = row["probabilities"] or dict.fromkeys(CLASSES, "")
+        assert [cells[f"p_{c}"] for c in CLASSES] == [str(shares[c]) for c in CLASSES]
+        if row["emotion"]:
+            assert (
+                row["confidence"]
+                == max(row["probabilities"].values())
+                == row["probabilities"][row["emotion"]]
+            )
+    assert {row["emotion"] for row in said["frames"]} - {None} <= set(CLASSES)
+    assert sorted(path.name for path in Path().iterdir()) == ["o.csv", "o.json", "o.mp4"]
+
+
+def test_the_annotated_video_is_the_source_with_drawings_and_plays_in_browsers(walk, joints_model, capsys):
+    predict(capsys, walk, "--model", joints_model, "--output", "o.mp4")
+    with av.open("o.mp4") as file:
+        stream = file.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert (stream.height, stream.width) == (SIZE.height, SIZE.width)
+    content = Path("o.mp4").read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+    with open_video(walk) as before, open_video("o.mp4") as after:
+        pairs = list(zip(before, after, strict=True))
+    assert [t for (t, _), _ in pairs] == pytest.approx([t for _, (t, _) in pairs], abs=1e-3)
+    (_, plain), (_, drawn) = pairs[-1]
+    apart = np.abs(plain.astype(int) - drawn).max(axis=2)
+    assert np.median(apart) < 12  # the picture itself
+    sequence = estimate(walk)
+    for joint in (11, 12, 23, 24, 25, 26):  # shoulders, hips, knees
+        x, y = sequence.image[-1, joint].round().astype(int)
+        assert apart[y - 2 : y + 3, x - 2 : x + 3].max() > 40
+    assert drawn[10:20, 10:20].mean() < 0.6 * plain[10:20, 10:20].mean()  # the panel in the corner
+
+
+def test_the_list_form_is_the_frames_alone(walk, joints_model, capsys):
+    predict(capsys, walk, "--model", joints_model, "--json", "list.json", "--json-format", "list")
+    predict(capsys, walk, "--model", joints_model, "--json", "object.json")
+    assert json.loads(Path("list.json").read_text(encoding="utf-8")) == rows_of(Path("object.json"))
+
+
+def test_without_a_name_results_go_into_a_run_folder(walk, joints_model, capsys):
+    predict(capsys, walk, "--model", joints_model)
+    (folder,) = Path("runs").iterdir()
+    assert sorted(path.name for path in folder.iterdir()) == ["a-walk-é.csv", "a-walk-é.json", "a-walk-é.mp4"]
+
+
+def test_the_console_sums_up(walk, joints_model, capsys):
+    ran = predict(capsys, walk, "--model", joints_model, "--json", "x.json")
+    rows = Counter(row["emotion"] or row["reason"] for row in rows_of(Path("x.json")))
+    word, count = rows.most_common(1)[0]
+    assert f"{word} {count / rows.total():.0%}" in ran.out
+    assert "36 frames of 136x240 in 2.3 s of video" in ran.out
+    assert "walk: " in ran.out
+    assert "written: x.json" in ran.out
+    assert "come every 0.5 s, each 0.2 s after its window's end" in ran.out
+
+
+# --- No answer, and why ------------------------------------------------------------------------------------
+
+
+def reasons(capsys, frames, model, *arguments, **how) -> Counter:
+    film(Path("clip/v.mp4"), frames)
+    ran = predict(capsys, "clip/v.mp4", "--model", model, "--json", "r.json", *arguments, **how)
+    assert ran.code == 0, ran.err
+    assert all(row["emotion"] is None for row in rows_of(Path("r.json")) if row["reason"])
+    return Counter(row["reason"] for row in rows_of(Path("r.json")))
+
+
+def test_nobody_in_view(joints_model, capsys, pose_models):
+    empty = np.full((SIZE.height, SIZE.width, 3), 90, np.uint8)
+    assert reasons(capsys, [empty] * 20, joints_model) == {"nobody in view": 20}
+    said = json.loads(Path("r.json").read_text(encoding="utf-8"))["walk"]
+    assert (said["label"], said["probabilities"], said["reason"]) == (None, None, "nobody was found in view")
+
+
+def test_who_leaves_is_no_longer_judged(joints_model, capsys, pose_models):
+    empty = np.full((SIZE.height, SIZE.width, 3), 90, np.uint8)
+    frames = [*walker_frames()[:24], *[empty] * 24]
+    film(Path("v.mp4"), frames)
+    predict(capsys, "v.mp4", "--model", joints_model, "--json", "r.json", "--stride", 0.2)
+    rows = rows_of(Path("r.json"))
+    assert any(row["emotion"] for row in rows[:24])
+    # Half of a window of 0.6 s, a stride later at the latest.
+    assert {row["reason"] for row in rows[24 + 9 :]} == {"nobody in view"}
+
+
+def test_too_little_of_the_body(joints_model, capsys, pose_models):
+    above = [cv2.resize(frame[40:130, 34:102], (272, 360)) for frame in walker_frames()]
+    found = reasons(capsys, above, joints_model)
+    assert found["too little of the body in view"] > 10
+    assert None not in found
+
+
+def test_who_stands_is_not_walking(joints_model, capsys, pose_models):
+    found = reasons(capsys, [walker_frames()[20]] * 36, joints_model)
+    assert found["not walking"] > 10
+    assert None not in found
+
+
+def test_the_unsure_keep_their_probabilities(walk, joints_model, capsys):
+    predict(capsys, walk, "--model", joints_model, "--json", "r.json", "--unsure-below", 1, sure=False)
+    rows = [row for row in rows_of(Path("r.json")) if row["window"]]
+    assert {row["reason"] for row in rows} == {"unsure"}
+    assert all(
+        row["emotion"] is None and sum(row["probabilities"].values()) == pytest.approx(1) for row in rows
+    )
+
+
+def test_without_a_chosen_threshold_the_default_is_said(walk, joints_model, capsys):
+    ran = predict(capsys, walk, "--model", joints_model, "--json", "r.json", sure=False)
+    assert "Unsure below 0.43: a default, 0.1 above an even guess" in ran.out
+
+
+def test_before_the_window_is_full(walk, joints_model, capsys):
+    predict(capsys, walk, "--model", joints_model, "--json", "r.json")
+    rows = rows_of(Path("r.json"))
+    seconds = SHAPES["keypoint_lstm"].window_seconds
+    assert {row["reason"] for row in rows if row["time"] < seconds} == {"the window is not full yet"}
+    assert any(row["emotion"] for row in rows)
+
+
+# --- Several people ----------------------------------------------------------------------------------------
+
+
+def test_several_walkers_are_followed_and_labelled(joints_model, capsys, pose_models):
+    film(Path("two.mp4"), side_by_side())
+    options = ("--model", joints_model, "--smoothing", 1, "--json", "two.json", "--output", "two.mp4.mp4")
+    ran = predict(capsys, "two.mp4", "--people", 2, *options)
+    assert ran.code == 0, ran.err
+    said = json.loads(Path("two.json").read_text(encoding="utf-8"))
+    assert {one["person"] for one in said["people"]} == {1, 2}
+    assert said["walk"] == said["people"][0]
+    last = [row for row in said["frames"] if row["frame"] == said["video"]["frames"] - 1]
+    assert {row["person"] for row in last} == {1, 2}
+    assert last[0]["probabilities"] != last[1]["probabilities"]
+    # Each is judged as if alone: the one who is followed when only one is asked for has the same answers.
+    predict(capsys, "two.mp4", "--model", joints_model, "--smoothing", 1, "--json", "one.json")
+    alone = {row["frame"]: row for row in rows_of(Path("one.json")) if row["probabilities"]}
+    assert len(alone) > 5
+    for row in said["frames"]:
+        if row["frame"] in alone and row["person"] == alone[row["frame"]]["person"]:
+            assert row["probabilities"] == pytest.approx(alone[row["frame"]]["probabilities"], abs=1e-6)
+
+
+def test_a_frame_model_cannot_tell_people_apart(walk, frames_model, capsys):
+    ran = predict(capsys, walk, "--model", frames_model, "--people", 2, "--json", "x.json")
+    assert ran.code == 2
+    assert "looks at the whole picture and cannot tell people apart" in ran.err
+
+
+# --- Sources -----------------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_videos(walk, joints_model, tmp_path, capsys):
+    film(Path("in/b.mp4"), walker_frames()[:20])
+    Path("in/a.mp4").write_bytes(walk.read_bytes())
+    Path("in/broken.mp4").write_bytes(b"no video")
+    Path("out").mkdir()
+    ran = predict(capsys, "in", "--model", joints_model, "--json", "out", "--csv", "out")
+    assert ran.code == 0, ran.err
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a.csv", "a.json", "b.csv", "b.json"]
+    assert "left out: broken.mp4: not a readable video" in ran.out
+    strict = predict(
+        capsys, "in", "--model", joints_model, "--json", "out", "--csv", "out", "--overwrite", "--strict"
+    )
+    assert strict.code == 1
+
+
+@pytest.mark.parametrize("pattern", ["shots/%03d.png", "shots/*.png"])
+def test_numbered_pictures_are_a_video(pattern, joints_model, capsys, pose_models):
+    Path("shots").mkdir()
+    for number, frame in enumerate(walker_frames()):
+        cv2.imwrite(f"shots/{number + 5:03d}.png", frame[..., ::-1])
+    ran = predict(capsys, pattern, "--model", joints_model, "--picture-rate", RATE, "--json", "p.json")
+    assert ran.code == 0, ran.err
+    rows = rows_of(Path("p.json"))
+    assert [row["time"] for row in rows] == pytest.approx(np.arange(len(walker_frames())) / RATE, abs=1e-5)
+    assert any(row["emotion"] for row in rows)
+    assert json.loads(Path("p.json").read_text(encoding="utf-8"))["walk"]["label"] in CLASSES
+
+
+@pytest.fixture
+def served(walk):
+    """The folder of the walk behind an address, on this machine only."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(walk.parent))
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def test_a_stream_that_ends_is_watched_to_its_end(served, walk, joints_model, capsys):
+    from urllib.parse import quote
+
+    address = f"{served}/{quote(walk.name)}"
+    ran = predict(capsys, address, "--model", joints_model, "--json", "s.json", "--csv", "s.csv")
+    assert ran.code == 0, ran.err
+    said = json.loads(Path("s.json").read_text(encoding="utf-8"))
+    assert said["video"]["kind"] == "stream"
+    assert len(said["frames"]) == len(walker_frames())
+    assert "no whole walk" in said["walk"]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["gone.mp4"], "gone.mp4: no such file"),
+        (["http://127.0.0.1:9/none"], "the stream cannot be opened"),
+        (["--camera", 97], "camera 97 cannot be opened: it is not there"),
+        (["97", "--no-window"], "camera 97 cannot be opened"),
+        ([], "what to look at was expected"),
+        (["empty"], "no videos in empty/"),
+        (["none/%04d.png"], "no picture has such a name"),
+        (["walk.npz"], "holds keypoints, not pictures"),
+        (["one.png"], "a single picture"),
+        (["a.mp4", "--camera", 0], "one source at a time"),
+    ],
+)
+def test_sources_that_are_not_there(arguments, words, joints_model, capsys, monkeypatch):
+    monkeypatch.setenv("DISPLAY", "")
+    Path("empty").mkdir()
+    for name in ("walk.npz", "one.png"):
+        Path(name).write_bytes(b"x")
+    ran = predict(capsys, *arguments, "--model", joints_model, "--no-window")
+    assert ran.code in (2, 3)
+    assert words in ran.err
+    assert "Traceback" not in ran.err
+
+
+# --- Where it cannot go ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--output", "none/o.mp4"], "--output: the folder none/ does not exist. Make it first"),
+        (["--json", "none/o.json"], "--json: the folder none/ does not exist"),
+        (["--output", "o.avi"], "a name that ends in .mp4 was expected"),
+        (["--output", "v.mp4"], "is the video itself"),
+        (["--json", "there.json"], "there.json is there already"),
+        (["--smoothing", 0], "--smoothing: a number above 0 was expected"),
+        (["--people", 9], "--people: 1 to 4 was expected"),
+        (["--unsure-below", 2], "--unsure-below: 0 to 1 was expected"),
+        (["--objects", "gone.onnx"], "gone.onnx: no such file. One to use: YOLOX"),
+        (["--model", "gone.h5"], "gone.h5: no such model file"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_work_begins(arguments, words, walk, joints_model, capsys):
+    Path("v.mp4").write_bytes(walk.read_bytes())
+    Path("there.json").write_text("mine")
+    model = () if "--model" in arguments else ("--model", joints_model)
+    ran = predict(capsys, "v.mp4", *model, *arguments, sure="--unsure-below" not in arguments)
+    assert ran.code == 2
+    assert words in ran.err
+    assert sorted(path.name for path in Path().iterdir()) == ["there.json", "v.mp4"]
+    assert Path("there.json").read_text() == "mine"
+
+
+def test_a_missing_encoder_is_named_and_nothing_is_left(walk, joints_model, capsys, monkeypatch):
+    opened = av.open
+
+    def without_x264(*args, **kwargs):
+        container = opened(*args, **kwargs)
+        if "w" in args[1:]:
+            return _NoEncoder(container)
+        return container
+
+    monkeypatch.setattr(av, "open", without_x264)
+    ran = predict(capsys, walk, "--model", joints_model, "--output", "o.mp4", "--json", "o.json")
+    assert ran.code == 3
+    assert "libx264 is missing" in ran.out
+    assert list(Path().iterdir()) == []
+
+
+class _NoEncoder:
+    """An output file of a build of FFmpeg without x264."""
+
+    def __init__(self, container):
+        self._container = container
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._container.close()
+
+    def add_stream(self, codec, **_):
+        raise av.error.EncoderNotFoundError(-1, codec)
+
+
+def test_a_picture_that_changes_its_size_is_refused_and_nothing_is_left(joints_model, capsys, pose_models):
+    Path("shots").mkdir()
+    for number, frame in enumerate(walker_frames()[:12]):
+        cv2.imwrite(f"shots/{number:03d}.png", frame[..., ::-1] if number < 8 else frame[:200, :, ::-1])
+    ran = predict(capsys, "shots/*.png", "--model", joints_model, "--output", "o.mp4", "--json", "o.json")
+    assert ran.code == 3
+    assert "the picture's size changes from (240, 136) to (200, 136)" in ran.out
+    assert sorted(path.name for path in Path().iterdir()) == ["shots"]
+
+
+def test_a_video_that_does_not_fit_the_model_is_named(joints_model, frames_model, capsys, pose_models):
+    film(Path("short.mp4"), walker_frames()[:9])
+    ran = predict(capsys, "short.mp4", "--model", joints_model, "--json", "1.json")
+    assert "shorter than the window of 0.6 s: no frame has an answer of its own" in ran.out
+    wide = [np.hstack([frame] * 3) for frame in walker_frames()[:12]]
+    film(Path("wide.mp4"), wide)
+    ran = predict(capsys, "wide.mp4", "--model", frames_model, "--json", "2.json")
+    assert "was trained on pictures of 14 x 11; in a video of another shape" in ran.out
+    write_video("slow.mp4", walker_frames()[::5], RATE / 5)
+    ran = predict(capsys, "slow.mp4", "--model", joints_model, "--json", "3.json")
+    assert "3.0 frames per second came in, the model was trained at 10" in ran.out
+
+
+def test_a_plain_keras_file_needs_its_classes(walk, capsys, tmp_path):
+    import keras
+
+    model = keras.Sequential(
+        [keras.Input((4, 14, 11, 3)), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
+    )
+    model.save("plain.h5")
+    ran = predict(capsys, walk, "--model", "plain.h5", "--json", "x.json")
+    assert ran.code == 2
+    assert "--classes" in ran.err
+    ran = predict(capsys, walk, "--model", "plain.h5", "--json", "x.json", "--classes", "c,b,a", "--rate", 10)
+    assert ran.code == 0, ran.err
+    assert any(
+        row["probabilities"] and list(row["probabilities"]) == ["c", "b", "a"]
+        for row in rows_of(Path("x.json"))
+    )
+
+
+def test_a_frame_model_goes_on_without_pose_models(walk, frames_model, joints_model, capsys, monkeypatch):
+    from gait.pose.weights import WeightsError
+
+    def missing(*_):
+        raise WeightsError("the BlazePose model files are missing")
+
+    monkeypatch.setattr("gait.pose.estimators.load_weights", missing)
+    ran = predict(capsys, walk, "--model", frames_model, "--json", "x.json")
+    assert ran.code == 0
+    assert "no skeleton is drawn" in ran.err
+    assert any(row["emotion"] for row in rows_of(Path("x.json")))
+    ran = predict(capsys, walk, "--model", joints_model, "--json", "y.json")
+    assert ran.code == 2
+    assert "model files are missing" in ran.err
+
+
+# --- Live --------------------------------------------------------------------------------------------------
+
+
+def test_a_video_stands_in_for_a_camera_at_its_own_rate(walk, joints_model, capsys):
+    ran = predict(
+        capsys,
+        "--camera",
+        walk,
+        "--no-window",
+        "--model",
+        joints_model,
+        "--json",
+        "l.json",
+        "--output",
+        "l.mp4",
+    )
+    assert ran.code == 0, ran.err
+    said = json.loads(Path("l.json").read_text(encoding="utf-8"))
+    frames, dropped = said["video"]["frames"], said["video"]["dropped"]
+    assert frames + dropped == len(walker_frames())
+    assert len(said["frames"]) == frames > 5
+    # The camera does not wait: 2.3 s of video take 2.3 s, however fast the machine.
+    assert frames / said["speed"]["frames_per_second"] > 2.0
+    assert "no whole walk" in said["walk"]["reason"]
+    with open_video("l.mp4") as video:
+        times = [seconds for seconds, _ in video]
+    assert times == pytest.approx([row["time"] for row in said["frames"]], abs=2e-3)
+
+
+class _Camera:
+    """A camera that shows a walker and then is unplugged."""
+
+    def __init__(self, number):
+        self._frames = iter(walker_frames())
+        assert number == 0
+
+    def isOpened(self):  # noqa: N802 - OpenCV's name
+        return True
+
+    def read(self):
+        frame = next(self._frames, None)
+        return frame is not None, None if frame is None else frame[..., ::-1]
+
+    def release(self):
+        pass
+
+
+def test_a_camera_that_stops_is_watched_to_its_end(joints_model, capsys, monkeypatch, pose_models):
+    monkeypatch.setattr(cv2, "VideoCapture", _Camera)
+    ran = predict(capsys, "--camera", 0, "--no-window", "--model", joints_model, "--json", "c.json")
+    assert ran.code == 0, ran.err
+    said = json.loads(Path("c.json").read_text(encoding="utf-8"))
+    assert said["video"]["kind"] == "camera"
+    assert said["video"]["frames"] + said["video"]["dropped"] == len(walker_frames())
+
+
+def test_ctrl_c_ends_a_camera_and_keeps_what_was_written(joints_model, capsys, monkeypatch, pose_models):
+    from display import watching
+
+    taken = watching._Sink.take
+
+    def interrupted(self, shot, moment, show=False):
+        if shot.number == 5:
+            raise KeyboardInterrupt
+        return taken(self, shot, moment, show)
+
+    monkeypatch.setattr(watching._Sink, "take", interrupted)
+    film(Path("v.mp4"), walker_frames())
+    ran = predict(
+        capsys,
+        "--camera",
+        "v.mp4",
+        "--no-window",
+        "--model",
+        joints_model,
+        "--json",
+        "c.json",
+        "--output",
+        "c.mp4",
+    )
+    assert ran.code == 0, ran.err
+    assert len(rows_of(Path("c.json"))) == 5
+    with open_video("c.mp4") as video:
+        assert sum(1 for _ in video) == 5
+
+
+def test_without_a_screen_the_window_is_refused_with_the_way_out(walk, joints_model, capsys, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    if os.name != "posix" or not os.uname().sysname.startswith("Linux"):
+        pytest.skip("macOS and Windows have a screen at any time")
+    ran = predict(capsys, "--camera", walk, "--model", joints_model)
+    assert ran.code == 2
+    assert "no screen here" in ran.err
+    assert "--no-window" in ran.err
+
+
+# --- Objects -----------------------------------------------------------------------------------------------
+
+
+def test_objects_are_drawn_where_they_are(joints_model, capsys, pose_models):
+    frames = [frame.copy() for frame in walker_frames()[:16]]
+    for frame in frames:
+        frame[:] = np.minimum(frame, 90)
+        frame[210:240, 90:120] = 255  # a cell of eight pixels where 240 are made 64
+    film(Path("v.mp4"), frames)
+    model = bright_places(Path("lamp.onnx"), "x", {"names": "{0: 'lamp'}"})
+    predict(capsys, "v.mp4", "--model", joints_model, "--output", "plain.mp4")
+    ran = predict(capsys, "v.mp4", "--model", joints_model, "--output", "o.mp4", "--objects", model)
+    assert ran.code == 0, ran.err
+    with open_video("plain.mp4") as one, open_video("o.mp4") as other:
+        *_, ((_, plain), (_, drawn)) = zip(one, other, strict=True)
+    changed = np.argwhere(np.abs(plain.astype(int) - drawn).max(axis=2) > 60)
+    low, high = changed.min(axis=0), changed.max(axis=0)
+    # A box as wide as two cells about the lamp's cell, cut off at the picture's edge; its name above it.
+    assert abs(low[1] - 75) <= 3
+    assert abs(high[1] - 135) <= 3
+    assert 180 <= low[0] <= 200
+    assert high[0] >= 236
+
+
+def test_without_a_file_it_says_where_to_get_one_and_goes_on(walk, joints_model, capsys):
+    ran = predict(capsys, walk, "--model", joints_model, "--json", "x.json", "--objects")
+    assert ran.code == 0
+    assert "no model file is named" in ran.err
+    assert "Apache-2.0" in ran.err
+    assert "https://" in ran.err
+    quiet = predict(capsys, walk, "--model", joints_model, "--json", "y.json", "--no-objects")
+    assert quiet.code == 0
+    assert "--objects" not in quiet.err
