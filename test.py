@@ -18,6 +18,8 @@ def main(argv: Sequence[str]) -> int:
     tested = test(options)
     say("\n" + tested.report.text())
     files = "report.html (for a browser), report.txt, report.json, predictions.csv, confusion.png"
+    files += ", poses.csv" if (tested.folder / "poses.csv").exists() else ""
+    files += ", MODEL_CARD.md" if options.card else ""
     say(f"Written to {tested.folder}: {files}")
     return LEFT_OUT if options.strict and tested.report.left_out else DONE
 

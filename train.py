@@ -124,8 +124,9 @@ def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
         repeats = score_repeats(result.repeats)
         repeats.save_csv(result.folder / "repeats.csv")
         say("\n".join(repeats.lines()))
+    poses = ", poses.csv" if (result.folder / "poses.csv").exists() else ""
     say(
-        f"\nRun: {result.folder} (report.html, report.txt, report.json, predictions.csv). No model was saved: "
+        f"\nRun: {result.folder} (report.html, report.txt, report.json, predictions.csv{poses}). No model was saved: "
         "the same command without --cross-validate trains one on all walks."
     )
     return LEFT_OUT if options.strict and result.left_out else DONE, result.folder
@@ -134,7 +135,7 @@ def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
 def _contents(folder: Path) -> list[str]:
     """What a run left for the user to read; classical models have no curves."""
     files = {"options.json": "options", "log.csv": "log.csv", "curves.png": "curves.png"}
-    files["validation/report.txt"] = "validation report"
+    files |= {"poses.csv": "poses.csv", "validation/report.txt": "validation report"}
     return [words for file, words in files.items() if (folder / file).exists()]
 
 

@@ -76,7 +76,7 @@ class Annotator:
         verdict, line = person.verdict, round(1.9 * letter)
         affect = [(n, v, low) for n, v, low in _affect(verdict) if v is not None]
         bars = len(self._classes) if verdict.probabilities is not None else 0
-        height = round(2.2 * letter) + line * (1 + bars + len(affect))
+        height = round(1.2 * letter) + line * (1 + bars + len(affect))
         left, width = letter, min(24 * letter, canvas.shape[1] - 2 * letter)
         area = canvas[top : top + height, left : left + width]
         np.multiply(area, _BESIDE, out=area, casting="unsafe")

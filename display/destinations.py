@@ -93,13 +93,20 @@ def _check_free(chosen: Destinations, source: Source, overwrite: bool) -> None:
 
 def _stems(sources: Sequence[Source]) -> list[str]:
     """A file name without ending for each source: its own, with the ending where two would be the same."""
-    plain = [re.sub(r"[^\w.-]+", "-", _bare(source)).strip("-.") or "video" for source in sources]
+    names = [_name(source, single=len(sources) == 1) for source in sources]
+    plain = [_plain(str(Path(name).with_suffix(""))) for name in names]
     counts = Counter(plain)
-    full = [re.sub(r"[^\w.-]+", "-", source.name) for source in sources]
-    return [long if counts[short] > 1 else short for short, long in zip(plain, full, strict=True)]
+    return [_plain(name) if counts[stem] > 1 else stem for name, stem in zip(names, plain, strict=True)]
 
 
-def _bare(source: Source) -> str:
+def _name(source: Source, single: bool) -> str:
     if source.kind == "pictures":
-        return Path(source.place).absolute().parent.name
-    return str(Path(source.name).with_suffix("")) if source.kind == "file" else source.name
+        return Path(source.place).absolute().parent.name + ".pictures"
+    if source.kind == "file":
+        return Path(source.place).name if single else source.name
+    return source.name + ".live"
+
+
+def _plain(name: str) -> str:
+    """What every file system takes, in place of anything else."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "video"

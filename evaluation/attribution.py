@@ -17,6 +17,7 @@ from evaluation.population import Compared, Population, compare, population_of, 
 from evaluation.shapley import Shares, sampled_shapley, shapley
 from gait.bundle import Bundle
 from gait.features import FEATURES
+from gait.features.words import part_of
 from gait.occlusion import joints_of, parts_of
 from gait.predict import answer_clips, answer_walks
 from gait.preprocess import Walk
@@ -140,11 +141,12 @@ def _ask_of_features(
         rows = rows.astype(np.float32)
         return answer_clips(bundle, rows, min(len(rows), _ROWS_AT_ONCE)).probabilities[:, place]
 
-    parts = tuple(dict.fromkeys(FEATURES[name].part for name in how.names))
-    part_of = np.array([parts.index(FEATURES[name].part) for name in how.names])
+    own_parts = [part_of(FEATURES[name]) for name in how.names]
+    parts = tuple(dict.fromkeys(own_parts))
+    places = np.array([parts.index(part) for part in own_parts])
 
     def value(coalitions: np.ndarray) -> np.ndarray:
-        mixed = [np.where(own[part_of], row, reference) for own in coalitions]
+        mixed = [np.where(own[places], row, reference) for own in coalitions]
         return predict(np.concatenate(mixed)).reshape(len(coalitions), -1).mean(axis=1)
 
     orders = len(reference) * -(-LEAST_ORDERS // len(reference))  # each walk as often as any other

@@ -161,7 +161,7 @@ def _percent(share: float) -> str:
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:+5.1f}"
+    return f"{round(100 * share, 1) + 0:+5.1f}"  # + 0: never -0.0
 
 
 def _wrapped(text: str) -> list[str]:

@@ -20,6 +20,7 @@ from gait.bundle import Bundle
 from gait.console import progress_bar
 from gait.errors import GaitmoodError
 from gait.features import FEATURES
+from gait.features.words import part_of
 from gait.occlusion import joints_of, parts_of
 from gait.predict import answer_clips
 from gait.preprocess import Walk
@@ -149,7 +150,7 @@ def part_importance(bundle: Bundle, walks: Sequence[Walk], seed: int = 0) -> Imp
 def _parts(how: Any) -> dict[str, np.ndarray]:
     """Part of the body -> its places among a preprocessing's features, or joints."""
     if how.kind == "features":
-        of = np.array([FEATURES[name].part for name in how.names])
+        of = np.array([part_of(FEATURES[name]) for name in how.names])
         return {part: np.flatnonzero(of == part) for part in dict.fromkeys(of.tolist())}
     return {part: np.flatnonzero(joints_of(how.layout, part)) for part in parts_of(how)}
 

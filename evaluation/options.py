@@ -25,6 +25,8 @@ class TestOptions:
     """Score exactly the walks that training kept aside (train.py --hold-out), found by their content."""
     output: Path | None = None
     """Folder for the report; by default a new one under runs/."""
+    card: bool = False
+    """Also write MODEL_CARD.md: data, people, protocol, numbers, limits, intended and forbidden use."""
     pose_models: Path | None = None
     """Model files of the pose estimator, where those of the training lie somewhere else now (see train.py)."""
     emotions: Literal["step", "proxemo"] | None = None

@@ -9,22 +9,12 @@ import numpy as np
 
 from gait.bundle import Record
 from gait.features import FEATURES, UNRELIABLE
-from gait.features.words import amount, wording
+from gait.features.reliability import VIEW_OF
+from gait.features.words import amount, title, wording
 
 NEUTRAL = "neutral"
 FEWEST = 5  # walks that a share of is said
 _PERCENT_FROM = 20  # with fewer, counts are said, not per cent
-
-# What gait.pose.facing says -> the view for which the reliability of features was measured. "left" is the side of the
-# picture that the walker faces, and so the side of the walker that the camera sees.
-VIEWS = {
-    "towards": "front",
-    "away": "back",
-    "left": "left",
-    "right": "right",
-    "half towards, left": "oblique",
-    "half towards, right": "oblique",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +116,7 @@ def compare(name: str, value: float, population: Population | None, facing: str 
     enough = len(others) >= FEWEST
     low, median, high = np.quantile(others, (0.25, 0.5, 0.75)) if enough else [np.nan] * 3
     below, above = (float(beyond.mean()) if enough else np.nan for beyond in (others < value, others > value))
-    unreliable = name in UNRELIABLE.get(VIEWS.get(facing or "", ""), ())
+    unreliable = name in UNRELIABLE.get(VIEW_OF.get(facing or "", ""), ())
     return Compared(
         name, float(value), len(others), float(median), float(low), float(high), below, above, unreliable
     )
@@ -137,19 +127,20 @@ def in_words(found: Compared, noun: str) -> str:
     feature = FEATURES[found.name]
     how, value = wording(feature), amount(feature, found.value)
     if not np.isfinite(found.value):
-        return f"{feature.words}: this walk does not tell"
+        return f"{title(feature)}: this walk does not tell"
     if not np.isfinite(found.median):
-        return f"{feature.words}: {value}"
-    span = f"{amount(feature, found.low, unit=False)} to {amount(feature, found.high)}"
+        return f"{title(feature)}: {value}"
+    bare = amount(feature, found.value, unit=False)
     if found.low <= found.value <= found.high:
-        return f"{how.subject} as usual: {value} (the middle half of {noun}: {span})"
+        span = f"{amount(feature, found.low, unit=False)} to {amount(feature, found.high)}"
+        return f"as usual: {title(feature)} ({bare}; the middle half of {noun}: {span})"
     larger = found.value > found.median
     words, share = (how.more, found.below) if larger else (how.less, found.above)
     apart = amount(feature, abs(found.value - found.median))
     middle = amount(feature, found.median, unit=False)
     return (
         f"{how.subject} {words} than in {_share(share, found.walks)} {noun}, by {apart} "
-        f"({amount(feature, found.value, unit=False)}; their median {middle})"
+        f"({bare}; their median {middle})"
     )
 
 
@@ -165,6 +156,6 @@ def remarks(compared: Sequence[Compared], facing: str | None) -> list[str]:
     if not any(one.unreliable for one in compared):
         return []
     return [
-        f"? marks what estimated joints hardly tell of somebody who is seen from this view ({VIEWS[facing]}): "
+        f"? marks what estimated joints hardly tell of somebody who is seen from this view ({VIEW_OF[facing]}): "
         "what moved the answer there may be an error of the estimate."
     ]

@@ -23,6 +23,7 @@ from gait.preprocess import Walk
 
 MOMENTS = 6
 _PATCHES = 6  # patches side by side along the longer side of a picture
+_NOTHING = 0.005
 _ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "middle", "right")
 
 HONEST = (
@@ -76,14 +77,15 @@ class Saliency:
             *heading(self.walk, self.label, self.probabilities),
             f"Clip {self.clip} of {self.clips}, the surest one: '{self.answer}' with {100 * self.found:.0f} %.",
         ]
-        if falls < 0.005:
-            return "\n".join([*lines, "No single place matters: covering one never costs half a point."])
-        place = place_of(self.throughout)
-        lines.append(f"Covering the {place} of the picture costs most: {100 * falls:.1f} points.")
+        if falls < _NOTHING:
+            lines.append("No single place matters: covering one never costs half a point.")
+        else:
+            place = place_of(self.throughout)
+            lines.append(f"Covering the {place} of the picture costs most: {100 * falls:.1f} points.")
         if self.without_landmarks is not None:
             lines.append(
-                f"Without landmarks: {100 * self.without_landmarks:.0f} %. The picture shows frames only; landmarks "
-                "are as they were."
+                f"Without landmarks: {100 * self.without_landmarks:.0f} %. The picture is about frames only; landmarks "
+                "stay as they are."
             )
         return "\n".join(lines)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaluation.auditing import find_test_leaks
+from evaluation.card import FILE as CARD
+from evaluation.card import model_card
 from evaluation.options import TestOptions
 from evaluation.report import Report, make_report, write_report
 from evaluation.strips import mistake_strips, poses_used
@@ -22,7 +24,9 @@ from gait.labels import Collection, Sample, find_samples
 from gait.leaks import Leak, reasons
 from gait.options import write_options
 from gait.predict import predict_walks
+from gait.predictions import write_beside
 from gait.preprocess import Walk
+from gait.preprocess.pose_facts import lines_on_poses, write_poses_table
 from gait.preprocess.poses import with_pose_models
 from gait.preprocess.walks import walk_content
 from gait.runs import new_run, refuse_filled
@@ -67,6 +71,8 @@ def test(options: TestOptions) -> Tested:
     if not prepared.walks:
         reasons = "".join(f"\n  {name}: {reason}" for name, reason in left_out)
         raise NothingUsableError(f"none of the walks in {collection.folder}/ can be used:{reasons}")
+    for line in lines_on_poses(record.preprocess, prepared.walks):
+        say(line)
     _say_flat(prepared.walks, record)
     leaks = _leaks(prepared.walks, record, cache, options)
     bundle = bundles.load(path, assumed=record)
@@ -83,7 +89,10 @@ def test(options: TestOptions) -> Tested:
     )
     folder = options.output or new_run(options.runs, f"test-{path.stem}")
     write_report(report, folder, mistake_strips(predictions, samples, cache, poses_used(record.preprocess)))
+    if options.card:
+        write_beside(folder / CARD, model_card(report, bundle).encode())
     write_options(options, folder / "options.json")
+    write_poses_table(folder, prepared.walks)
     return Tested(report, folder)
 
 

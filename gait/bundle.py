@@ -59,7 +59,7 @@ class Record:
 
     ``gists`` are those of the walks trained on, see :mod:`gait.floors`; ``measured`` the values of each walk feature
     over these walks, where poses are known; ``prints`` the packed fingerprints of ``walks``, see
-    :mod:`gait.fingerprint`, or none in a file from before there were any; ``flat`` how many of the walks trained on have
+    :mod:`gait.fingerprint`, or none in a file from before there were any; ``flat`` how many of those trained on have
     joints in the picture only.
     """
 

@@ -430,8 +430,8 @@ def heading_angle(world: np.ndarray, layout: str, root: np.ndarray | None = None
 
 def has_no_depth(points: np.ndarray) -> bool:
     """Whether points (..., 3) were made of a picture: those that are known lie in the plane z = 0."""
-    depth = points[..., 2]
-    return bool(np.isfinite(depth).any() and not np.nan_to_num(depth).any())
+    known = np.nan_to_num(points)
+    return bool(known.any() and not known[..., 2].any())
 
 
 def _progress(root: np.ndarray | None) -> np.ndarray | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pose_fixtures import pose_models  # noqa: F401 - a fixture
+from pose_fixtures import fake_mediapipe, pose_models  # noqa: F401 - fixtures
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

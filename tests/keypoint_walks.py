@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,7 +13,7 @@ import numpy as np
 
 from gait.pose.sequence import PoseSequence
 from gait.pose.store import save_npz
-from gait.skeleton import convert
+from gait.skeleton import convert, find_layout
 from synthesis.poses import true_poses
 from synthesis.walks import make_walk
 
@@ -63,3 +65,48 @@ def write_gaits(folder: Path, labels: dict[str, int], first: int = 0) -> Path:
             points = sequence.world + sequence.root[:, None]
             gaits[name], integers[name] = points.reshape(len(points), 48), label
     return folder / "features.h5"
+
+
+def in_picture(sequence: PoseSequence) -> PoseSequence:
+    """The walk as files without depth know it."""
+    return replace(sequence, world=np.full_like(sequence.world, np.nan), root=None, root_source="none")
+
+
+def write_coco(path: Path, sequence: PoseSequence, others: Sequence[PoseSequence] = ()) -> Path:
+    """COCO keypoints of everyone, an image a frame; who is not seen is not listed."""
+    rows = []
+    for person in (sequence, *others):
+        points = _with_confidence(convert(person, "coco17"))
+        rows += [
+            {"image_id": t, "keypoints": points[t].ravel().tolist()}
+            for t in range(len(points))
+            if points[t, :, 2].any()
+        ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    return path
+
+
+def write_openpose(folder: Path, series: str, sequence: PoseSequence) -> list[Path]:
+    """A file for each frame, with the 25 joints of OpenPose."""
+    points = _with_confidence(sequence)
+    places = {joint: find_layout(sequence.layout).index(joint) for joint in find_layout(sequence.layout).joints}
+    middle = {"neck": "shoulder", "mid_hip": "hip"}
+    toes = {f"{side}_{toe}": f"{side}_foot_index" for side in ("left", "right") for toe in ("big_toe", "small_toe")}
+    columns = []
+    for joint in find_layout("openpose25").joints:
+        names = [f"{side}_{middle[joint]}" for side in ("left", "right")] if joint in middle else [joint]
+        both = np.stack([points[:, places[toes.get(name, name)]] for name in names])
+        columns.append(both.mean(axis=0) * both[..., 2:].all(axis=0))
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{series}_{t:012d}_keypoints.json" for t in range(len(points))]
+    for file, frame in zip(files, np.stack(columns, axis=1), strict=True):
+        people = [{"pose_keypoints_2d": frame.ravel().tolist()}]
+        file.write_text(json.dumps({"people": people}), encoding="utf-8")
+    return files
+
+
+def _with_confidence(sequence: PoseSequence) -> np.ndarray:
+    """(T, V, 3) x, y, confidence; 0 where a joint is not known."""
+    known = np.isfinite(sequence.image).all(axis=2, keepdims=True)
+    return np.concatenate([np.nan_to_num(sequence.image), 0.9 * known], axis=2).astype(np.float64)

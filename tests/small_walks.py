@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -98,6 +101,24 @@ def in_process(capsys, script: str, *arguments: object) -> Ran:
         sys.argv = before
     printed = capsys.readouterr()
     return Ran(code, printed.out, printed.err)
+
+
+def captured(script: str, *arguments: object) -> Ran:
+    """As :func:`in_process`, where no ``capsys`` is at hand: in fixtures that several tests share."""
+
+    class Capture:
+        """Hands out what was printed since it was last asked."""
+
+        def readouterr(self) -> SimpleNamespace:
+            said = SimpleNamespace(out=out.getvalue(), err=err.getvalue())
+            for stream in (out, err):
+                stream.seek(0)
+                stream.truncate()
+            return said
+
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        return in_process(Capture(), script, *arguments)
 
 
 def command(script: str, *arguments: object) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from keypoint_walks import write_npz_walks
 from small_walks import SMALL, in_process, make_walks
+from test_contract import NETWORKS, SHAPES, clips
 from videofiles import map_here
 
 from evaluation.affect import affect_lines, concordance, score_affect
@@ -103,10 +104,16 @@ def test_heads_see_what_the_emotion_is_told_from():
     assert set(without_affect(model).output) == {"emotion", "first"}
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_can_be_built_with_them_and_without(name):
+    shape = SHAPES[name].input_shape
+    with_them, without = (set(build_model(name, shape, 3, affect=wanted).output) for wanted in (True, False))
+    assert with_them - without == {"valence", "arousal"}
+    assert "emotion" in without
+
+
 @pytest.mark.parametrize("name", ["cnn_lstm", "keypoint_lstm"])
 def test_the_heads_are_kept_in_the_file(name, tmp_path):
-    from test_contract import SHAPES, clips
-
     keras.utils.set_random_seed(1)
     model = build_model(name, SHAPES[name].input_shape, 3, affect=True)
     bundle = bundles.Bundle(tmp_path / "m.h5", model, bundles.Record(name, CLASSES, SHAPES[name]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-import types
 from itertools import pairwise
 from pathlib import Path
 
@@ -36,7 +35,7 @@ from gait.pose.estimators import (
     estimate_video,
 )
 from gait.pose.tracking import Region
-from gait.pose.weights import Weights, WeightsError, load_weights
+from gait.pose.weights import FILES, Weights, WeightsError, load_weights
 from gait.video import open_video, write_video
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -166,11 +165,29 @@ def test_unknown_estimator_lists_the_known():
 
 
 def test_settings_travel_and_threads_do_not_change_the_key(tmp_path):
-    settings = PoseSettings(models=tmp_path, threads=2)
+    own_models(tmp_path / "a", b"own")
+    settings = PoseSettings(models=tmp_path / "a", threads=2)
     assert pickle.loads(pickle.dumps(settings)) == settings
-    assert settings.key() == PoseSettings(models=tmp_path).key()
-    assert settings.key() != PoseSettings(models=tmp_path, still=True).key()
+    assert settings.key() == PoseSettings(models=tmp_path / "a").key()
+    assert settings.key() != PoseSettings(models=tmp_path / "a", still=True).key()
     assert settings.key() != PoseSettings().key()
+
+
+def own_models(folder: Path, content: bytes) -> Path:
+    folder.mkdir()
+    for file in FILES:
+        (folder / file.name).write_bytes(content)
+    return folder
+
+
+def test_joints_in_the_cache_depend_on_what_the_model_files_hold_and_not_on_their_place(tmp_path):
+    one, same, other = (
+        PoseSettings(models=own_models(tmp_path / name, content)).key()
+        for name, content in (("a", b"own"), ("b", b"own"), ("c", b"other"))
+    )
+    assert one == same != other
+    with pytest.raises(WeightsError, match=r"pose_detection.tflite .*--pose-models PATH"):
+        PoseSettings(models=tmp_path / "gone").key()
 
 
 def test_import_needs_no_tensorflow_and_starts_nothing():
@@ -189,51 +206,6 @@ def test_file_that_is_no_network():
         BlazePose(Weights(b"nothing", b"nothing", "here"))
 
 
-@pytest.fixture
-def fake_mediapipe(monkeypatch, tmp_path):
-    """A package with MediaPipe's interface that sees somebody in bright frames."""
-    stamps = []
-
-    class Landmarker:
-        def __init__(self, options):
-            self.options = options
-
-        create_from_options = classmethod(lambda cls, options: cls(options))
-        __enter__ = lambda self: self  # noqa: E731
-        __exit__ = lambda self, *_: None  # noqa: E731
-
-        def detect(self, picture):
-            seen = picture.data.mean() > 100
-            points = [types.SimpleNamespace(x=k / 20, y=0.5, z=k / 50, visibility=0.75) for k in range(33)]
-            pose = [points] if seen else []
-            return types.SimpleNamespace(pose_landmarks=pose, pose_world_landmarks=pose)
-
-        def detect_for_video(self, picture, stamp):
-            stamps.append(stamp)
-            return self.detect(picture)
-
-    package = types.ModuleType("mediapipe")
-    package.Image = lambda image_format, data: types.SimpleNamespace(data=data)
-    package.ImageFormat = types.SimpleNamespace(SRGB=1)
-    python = types.ModuleType("mediapipe.tasks.python")
-    python.BaseOptions = lambda **kw: kw
-    python.vision = types.SimpleNamespace(
-        PoseLandmarker=Landmarker,
-        PoseLandmarkerOptions=lambda **kw: kw,
-        RunningMode=types.SimpleNamespace(IMAGE="image", VIDEO="video"),
-    )
-    modules = {
-        "mediapipe": package,
-        "mediapipe.tasks": types.ModuleType("tasks"),
-        "mediapipe.tasks.python": python,
-    }
-    for name, module in modules.items():
-        monkeypatch.setitem(sys.modules, name, module)
-    task = tmp_path / "pose_landmarker_full.task"
-    task.write_bytes(b"task")
-    return task, stamps
-
-
 def test_mediapipe_in_our_axes(fake_mediapipe):
     task, stamps = fake_mediapipe
     shots = np.full((4, 40, 80, 3), 200, np.uint8)
@@ -248,13 +220,18 @@ def test_mediapipe_in_our_axes(fake_mediapipe):
 
 def test_mediapipe_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "mediapipe", None)
-    with pytest.raises(GaitmoodError, match="use 'blazepose'"):
+    with pytest.raises(GaitmoodError, match=r"pip install mediapipe.*use --poses blazepose"):
         estimate(frames_of(np.zeros((1, 8, 8, 3), np.uint8)), name="mediapipe")
 
 
 def test_mediapipe_without_its_task_file(fake_mediapipe, tmp_path):
     with pytest.raises(GaitmoodError, match=r"task file; found .*no\.task"):
         estimate(frames_of(np.zeros((1, 8, 8, 3), np.uint8)), name="mediapipe", models=tmp_path / "no.task")
+    (tmp_path / "no.task").write_bytes(b"no archive")
+    with pytest.raises(
+        GaitmoodError, match=r"no\.task: MediaPipe cannot use it; .*Unable to open zip archive"
+    ):
+        check_ready(PoseSettings("mediapipe", models=tmp_path / "no.task"))
 
 
 # --- the networks on synthetic walkers ----------------------------------------------------------------------

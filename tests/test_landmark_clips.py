@@ -149,7 +149,6 @@ def test_settings_make_it_again_and_each_kind_has_its_own_entry(video, store):
     how = replace(HOW, landmarks="none", background="subtract")
     assert restore(how.settings()) == how
     walks = [stored(one, video, store)[0] for one in (HOW, how, replace(how, width=32))]
-    assert len({str(walk.entry) for walk in walks}) >= 1
     assert [walk.entry.read("frames").shape[2] for walk in walks] == [64, 64, 32]
     assert walks[0].entry.read("mask").any()
     assert not walks[1].entry.read("mask").any()

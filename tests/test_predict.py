@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,21 +16,30 @@ import cv2
 import numpy as np
 import pytest
 from onnx_files import bright_places
-from small_walks import in_process
+from small_walks import Ran, captured, in_process
 from test_contract import CLASSES, SHAPES
+from videofiles import map_here
 from watched_walks import RATE, SIZE, film, model_file, rows_of, side_by_side, walker_frames
 
 from display.frame_log import SCHEMA
+from gait import bundle as bundles
+from gait.cache import Cache
 from gait.clips import clip_indices
+from gait.labels import Sample
 from gait.models import MODELS
 from gait.pose.estimators import estimate
 from gait.pose.root import estimate_root
 from gait.pose.store import save_npz
+from gait.predict import predict_clips, predict_walks
 from gait.predictions import Predictions
-from gait.video import open_video, write_video
+from gait.video import open_video
 
-QUICK = ("cnn_lstm", "spatiotemporal", "keypoint_lstm", "random_forest")  # one for each way to prepare a walk
-NAMES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
+KINDS = (
+    "cnn_lstm",
+    "spatiotemporal",
+    "keypoint_lstm",
+    "logistic_regression",
+)  # one for each way to prepare a walk
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +57,30 @@ def frames_model(tmp_path_factory) -> Path:
     return model_file(tmp_path_factory.mktemp("frames"), "cnn_lstm")
 
 
+@dataclass(frozen=True)
+class Run:
+    """What one run left: its folder, what it printed, what its JSON file says."""
+
+    folder: Path
+    ran: Ran
+    said: dict
+
+    @property
+    def rows(self) -> list[dict]:
+        return self.said["frames"]
+
+
+@pytest.fixture(scope="module")
+def raw(walk, joints_model, tmp_path_factory) -> Run:
+    """A keypoint model's answers as they are, in all three forms."""
+    folder = tmp_path_factory.mktemp("raw")
+    files = ("--output", folder / "o.mp4", "--json", folder / "o.json", "--csv", folder / "o.csv")
+    how = ("--smoothing", 1, "--stride", 0.2, "--unsure-below", 0)
+    ran = captured("predict", walk, "--model", joints_model, *files, *how)
+    assert ran.code == 0, ran.err
+    return Run(folder, ran, json.loads((folder / "o.json").read_text(encoding="utf-8")))
+
+
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -60,48 +93,65 @@ def predict(capsys, *arguments: object, sure: bool = True):
 
 def by_test_py(capsys, model: Path, videos: Path) -> Predictions:
     """What test.py's predictions.csv holds for a folder."""
-    folder = videos.parent / f"test of {videos.name} by {model.parent.name}"
-    ran = in_process(capsys, "test", "--model", model, "--videos", videos, "--output", folder, "--jobs", 1)
+    ran = in_process(capsys, "test", "--model", model, "--videos", videos, "--output", "tested", "--jobs", 1)
     assert ran.code == 0, ran.err
-    return Predictions.load_csv(folder / "predictions.csv")
+    return Predictions.load_csv("tested/predictions.csv")
+
+
+def by_preparing(model: Path, video: Path) -> Predictions:
+    """What test.py writes into predictions.csv, without its report."""
+    bundle = bundles.load(model)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gait.preprocess.walks.map_items", map_here)
+        prepared = bundle.record.preprocess.prepare([Sample(video, "w")], Cache())
+    return predict_walks(bundle, prepared.walks)
 
 
 # --- The walk and its windows ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_walk_is_what_test_py_says(name, walk, tmp_path, capsys):
-    model = model_file(tmp_path / "model", name)
-    ran = predict(capsys, walk, "--model", model, "--json", "x.json")
-    assert ran.code == 0, ran.err
-    said, expected = (
-        json.loads(Path("x.json").read_text(encoding="utf-8")),
-        by_test_py(capsys, model, walk.parent),
-    )
+def check_walk(said: dict, expected: Predictions) -> None:
     assert said["walk"]["label"] == expected.predicted[0]
     assert said["walk"]["clips"] == expected.clips[0]
     found = [said["walk"]["probabilities"][c] for c in expected.classes]
     np.testing.assert_allclose(found, expected.probabilities[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_walk_is_the_prepared_walk(name, walk, tmp_path, capsys):
+    model = model_file(tmp_path / "model", name)
+    ran = predict(capsys, walk, "--model", model, "--json", "x.json")
+    assert ran.code == 0, ran.err
+    said = json.loads(Path("x.json").read_text(encoding="utf-8"))
+    check_walk(said, by_preparing(model, walk))
     affect = [said["walk"][key] for key in ("valence", "arousal")]
     if name == "spatiotemporal":
         assert -1 <= affect[0] <= 1
         assert 0 <= affect[1] <= 1
+        assert any(row["valence"] is not None for row in said["frames"])
     else:
         assert affect == [None, None]
 
 
-def test_a_frame_says_what_prediction_on_its_window_alone_says(walk, joints_model, tmp_path, capsys):
-    predict(capsys, walk, "--model", joints_model, "--json", "x.json", "--smoothing", 1, "--stride", 0.4)
-    rows = [row for row in rows_of(Path("x.json")) if row["probabilities"]]
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_the_walk_is_what_test_py_says(name, walk, tmp_path, capsys):
+    model = model_file(tmp_path / "model", name)
+    ran = predict(capsys, walk, "--model", model, "--json", "x.json")
+    assert ran.code == 0, ran.err
+    said = json.loads(Path("x.json").read_text(encoding="utf-8"))
+    check_walk(said, by_test_py(capsys, model, walk.parent))
+
+
+def test_a_frame_says_what_prediction_on_its_window_alone_says(walk, joints_model, raw, tmp_path, capsys):
+    rows = [row for row in raw.rows if row["probabilities"]]
     windows = {tuple(row["window"]): row for row in rows}
     assert len(windows) >= 4
     whole, folder = estimate(walk), tmp_path / "windows"
     folder.mkdir()
+    arrays = ("image", "world", "visibility", "observed", "mended")
     for first, last in windows:
-        cut = {
-            n: getattr(whole, n)[first : last + 1]
-            for n in ("image", "world", "visibility", "observed", "mended")
-        }
+        cut = {name: getattr(whole, name)[first : last + 1] for name in arrays}
         time = whole.time[first : last + 1] - whole.time[first]
         root = estimate_root(cut["image"], cut["world"], cut["visibility"], whole.frame_size)
         save_npz(replace(whole, **cut, time=time, root=root, unique=None), folder / f"{first:03d}.npz")
@@ -110,19 +160,15 @@ def test_a_frame_says_what_prediction_on_its_window_alone_says(walk, joints_mode
     np.testing.assert_allclose(said, alone.probabilities, atol=1e-6)
     assert np.ptp(alone.probabilities, axis=0).max() > 1e-4  # windows differ, or the test could not fail
     for row in rows:
-        assert 0 <= row["frame"] - row["window"][1] <= (0.2 + 0.4) * RATE + 1
+        assert 0 <= row["frame"] - row["window"][1] <= (0.2 + 0.2) * RATE + 1
 
 
-def test_a_frame_models_windows_are_the_frames_stored_for_training(walk, frames_model, capsys):
-    from gait import bundle as bundles
-    from gait.cache import Cache
-    from gait.labels import Sample
-    from gait.predict import predict_clips
-
+def test_a_frame_models_windows_are_the_frames_stored_for_training(walk, frames_model, capsys, monkeypatch):
     predict(capsys, walk, "--model", frames_model, "--json", "x.json", "--smoothing", 1, "--stride", 0.3)
     bundle = bundles.load(frames_model)
     how = bundle.record.preprocess
-    (stored,) = how.prepare([Sample(walk, "w")], Cache(), 1).walks
+    monkeypatch.setattr("gait.preprocess.walks.map_items", map_here)
+    (stored,) = how.prepare([Sample(walk, "w")], Cache()).walks
     frames = stored.entry.read("frames")
     starts = np.arange(len(frames) - how.length + 1)
     every = predict_clips(
@@ -139,21 +185,29 @@ def test_a_frame_models_windows_are_the_frames_stored_for_training(walk, frames_
     assert np.ptp(every, axis=0).max() > 1e-5
 
 
-def test_the_same_video_gives_the_same_rows(walk, joints_model, capsys):
-    for name in ("1.json", "2.json"):
-        predict(capsys, walk, "--model", joints_model, "--json", name)
-    assert rows_of(Path("1.json")) == rows_of(Path("2.json"))
+def test_the_same_video_gives_the_same_rows_and_the_list_form_is_the_rows_alone(
+    walk, joints_model, raw, capsys
+):
+    how = ("--smoothing", 1, "--stride", 0.2)
+    ran = predict(
+        capsys, walk, "--model", joints_model, *how, "--json", "l.json", "--json-format", "list", "--objects"
+    )
+    assert json.loads(Path("l.json").read_text(encoding="utf-8")) == raw.rows
+    # An object layer without a file says where to get one, and the run goes on.
+    assert "no model file is named" in ran.err
+    assert "Apache-2.0" in ran.err
+    assert "https://" in ran.err
+    assert "objects" not in raw.ran.err
 
 
-def test_smoothing_is_the_mean_of_the_last_answers_and_its_delay_is_said(walk, joints_model, capsys):
-    plain = ("--model", joints_model, "--stride", 0.2, "--json")
-    predict(capsys, walk, *plain, "raw.json", "--smoothing", 1)
-    ran = predict(capsys, walk, *plain, "smooth.json", "--smoothing", 3)
+def test_smoothing_is_the_mean_of_the_last_answers_and_its_delay_is_said(walk, joints_model, raw, capsys):
+    ran = predict(
+        capsys, walk, "--model", joints_model, "--stride", 0.2, "--smoothing", 3, "--json", "smooth.json"
+    )
     assert "averaging 3 puts them off by 0.2 s" in ran.out
-    raw, smooth = rows_of(Path("raw.json")), rows_of(Path("smooth.json"))
     seen: dict[tuple, dict] = {}
     compared = 0
-    for before, after in zip(raw, smooth, strict=True):
+    for before, after in zip(raw.rows, rows_of(Path("smooth.json")), strict=True):
         if before["probabilities"] is None:
             continue
         seen.setdefault(tuple(before["window"]), before["probabilities"])
@@ -169,13 +223,8 @@ def test_smoothing_is_the_mean_of_the_last_answers_and_its_delay_is_said(walk, j
 # --- What is written ---------------------------------------------------------------------------------------
 
 
-def test_json_csv_and_video_say_the_same(walk, joints_model, capsys):
-    ran = predict(
-        capsys, walk, "--model", joints_model, "--output", "o.mp4", "--json", "o.json", "--csv", "o.csv"
-    )
-    assert ran.code == 0, ran.err
-    said = json.loads(Path("o.json").read_text(encoding="utf-8"))
-    frames = len(walker_frames())
+def test_json_and_csv_say_the_same(walk, raw):
+    said, frames = raw.said, len(walker_frames())
     assert said["schema"] == SCHEMA
     assert said["video"] | {"seconds": 0, "frames_per_second": 0} == {
         "name": str(walk), "kind": "file", "frames": frames, "seconds": 0, "frames_per_second": 0,
@@ -183,12 +232,11 @@ def test_json_csv_and_video_say_the_same(walk, joints_model, capsys):
     }  # fmt: skip
     assert said["video"]["frames_per_second"] == pytest.approx(RATE, abs=0.01)
     assert said["model"]["classes"] == list(CLASSES)
-    assert [row["frame"] for row in said["frames"]] == list(range(frames))
-    assert [row["time"] for row in said["frames"]] == pytest.approx(np.arange(frames) / RATE, abs=1e-4)
-    with Path("o.csv").open(encoding="utf-8", newline="") as file:
+    assert [row["frame"] for row in raw.rows] == list(range(frames))
+    assert [row["time"] for row in raw.rows] == pytest.approx(np.arange(frames) / RATE, abs=1e-4)
+    with (raw.folder / "o.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
-    assert len(table) == frames
-    for row, cells in zip(said["frames"], table, strict=True):
+    for row, cells in zip(raw.rows, table, strict=True):
         assert cells["emotion"] == (row["emotion"] or "")
         assert cells["reason"] == (row["reason"] or "")
         shares = row["probabilities"] or dict.fromkeys(CLASSES, "")
@@ -199,19 +247,19 @@ def test_json_csv_and_video_say_the_same(walk, joints_model, capsys):
                 == max(row["probabilities"].values())
                 == row["probabilities"][row["emotion"]]
             )
-    assert {row["emotion"] for row in said["frames"]} - {None} <= set(CLASSES)
-    assert sorted(path.name for path in Path().iterdir()) == ["o.csv", "o.json", "o.mp4"]
+    assert {row["emotion"] for row in raw.rows} - {None} <= set(CLASSES)
+    assert sorted(path.name for path in raw.folder.iterdir()) == ["o.csv", "o.json", "o.mp4"]
 
 
-def test_the_annotated_video_is_the_source_with_drawings_and_plays_in_browsers(walk, joints_model, capsys):
-    predict(capsys, walk, "--model", joints_model, "--output", "o.mp4")
-    with av.open("o.mp4") as file:
+def test_the_annotated_video_is_the_source_with_drawings_and_plays_in_browsers(walk, raw):
+    path = raw.folder / "o.mp4"
+    with av.open(str(path)) as file:
         stream = file.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert (stream.height, stream.width) == (SIZE.height, SIZE.width)
-    content = Path("o.mp4").read_bytes()
+    content = path.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
-    with open_video(walk) as before, open_video("o.mp4") as after:
+    with open_video(walk) as before, open_video(path) as after:
         pairs = list(zip(before, after, strict=True))
     assert [t for (t, _), _ in pairs] == pytest.approx([t for _, (t, _) in pairs], abs=1e-3)
     (_, plain), (_, drawn) = pairs[-1]
@@ -224,27 +272,21 @@ def test_the_annotated_video_is_the_source_with_drawings_and_plays_in_browsers(w
     assert drawn[10:20, 10:20].mean() < 0.6 * plain[10:20, 10:20].mean()  # the panel in the corner
 
 
-def test_the_list_form_is_the_frames_alone(walk, joints_model, capsys):
-    predict(capsys, walk, "--model", joints_model, "--json", "list.json", "--json-format", "list")
-    predict(capsys, walk, "--model", joints_model, "--json", "object.json")
-    assert json.loads(Path("list.json").read_text(encoding="utf-8")) == rows_of(Path("object.json"))
-
-
 def test_without_a_name_results_go_into_a_run_folder(walk, joints_model, capsys):
     predict(capsys, walk, "--model", joints_model)
     (folder,) = Path("runs").iterdir()
     assert sorted(path.name for path in folder.iterdir()) == ["a-walk-é.csv", "a-walk-é.json", "a-walk-é.mp4"]
 
 
-def test_the_console_sums_up(walk, joints_model, capsys):
-    ran = predict(capsys, walk, "--model", joints_model, "--json", "x.json")
-    rows = Counter(row["emotion"] or row["reason"] for row in rows_of(Path("x.json")))
+def test_the_console_sums_up(raw):
+    out = raw.ran.out
+    rows = Counter(row["emotion"] or row["reason"] for row in raw.rows)
     word, count = rows.most_common(1)[0]
-    assert f"{word} {count / rows.total():.0%}" in ran.out
-    assert "36 frames of 136x240 in 2.3 s of video" in ran.out
-    assert "walk: " in ran.out
-    assert "written: x.json" in ran.out
-    assert "come every 0.5 s, each 0.2 s after its window's end" in ran.out
+    assert f"{word} {count / rows.total():.0%}" in out
+    assert "36 frames of 136x240 in 2.3 s of video" in out
+    assert f"walk: {raw.said['walk']['label']}" in out
+    assert f"written: {raw.folder / 'o.mp4'}" in out
+    assert "come every 0.2 s, each 0.2 s after its window's end" in out
 
 
 # --- No answer, and why ------------------------------------------------------------------------------------
@@ -298,17 +340,18 @@ def test_the_unsure_keep_their_probabilities(walk, joints_model, capsys):
     )
 
 
-def test_without_a_chosen_threshold_the_default_is_said(walk, joints_model, capsys):
-    ran = predict(capsys, walk, "--model", joints_model, "--json", "r.json", sure=False)
+def test_without_a_chosen_threshold_the_default_is_said(joints_model, capsys):
+    Path("broken.mp4").write_bytes(b"no video")
+    ran = predict(capsys, "broken.mp4", "--model", joints_model, "--json", "r.json", sure=False)
+    assert ran.code == 3
     assert "Unsure below 0.43: a default, 0.1 above an even guess" in ran.out
+    assert "left out: broken.mp4: not a readable video" in ran.out
 
 
-def test_before_the_window_is_full(walk, joints_model, capsys):
-    predict(capsys, walk, "--model", joints_model, "--json", "r.json")
-    rows = rows_of(Path("r.json"))
+def test_before_the_window_is_full(raw):
     seconds = SHAPES["keypoint_lstm"].window_seconds
-    assert {row["reason"] for row in rows if row["time"] < seconds} == {"the window is not full yet"}
-    assert any(row["emotion"] for row in rows)
+    assert {row["reason"] for row in raw.rows if row["time"] < seconds} == {"the window is not full yet"}
+    assert any(row["emotion"] for row in raw.rows)
 
 
 # --- Several people ----------------------------------------------------------------------------------------
@@ -316,8 +359,9 @@ def test_before_the_window_is_full(walk, joints_model, capsys):
 
 def test_several_walkers_are_followed_and_labelled(joints_model, capsys, pose_models):
     film(Path("two.mp4"), side_by_side())
-    options = ("--model", joints_model, "--smoothing", 1, "--json", "two.json", "--output", "two.mp4.mp4")
-    ran = predict(capsys, "two.mp4", "--people", 2, *options)
+    ran = predict(
+        capsys, "two.mp4", "--people", 2, "--model", joints_model, "--smoothing", 1, "--json", "two.json"
+    )
     assert ran.code == 0, ran.err
     said = json.loads(Path("two.json").read_text(encoding="utf-8"))
     assert {one["person"] for one in said["people"]} == {1, 2}
@@ -325,13 +369,6 @@ def test_several_walkers_are_followed_and_labelled(joints_model, capsys, pose_mo
     last = [row for row in said["frames"] if row["frame"] == said["video"]["frames"] - 1]
     assert {row["person"] for row in last} == {1, 2}
     assert last[0]["probabilities"] != last[1]["probabilities"]
-    # Each is judged as if alone: the one who is followed when only one is asked for has the same answers.
-    predict(capsys, "two.mp4", "--model", joints_model, "--smoothing", 1, "--json", "one.json")
-    alone = {row["frame"]: row for row in rows_of(Path("one.json")) if row["probabilities"]}
-    assert len(alone) > 5
-    for row in said["frames"]:
-        if row["frame"] in alone and row["person"] == alone[row["frame"]]["person"]:
-            assert row["probabilities"] == pytest.approx(alone[row["frame"]]["probabilities"], abs=1e-6)
 
 
 def test_a_frame_model_cannot_tell_people_apart(walk, frames_model, capsys):
@@ -343,27 +380,23 @@ def test_a_frame_model_cannot_tell_people_apart(walk, frames_model, capsys):
 # --- Sources -----------------------------------------------------------------------------------------------
 
 
-def test_a_folder_of_videos(walk, joints_model, tmp_path, capsys):
-    film(Path("in/b.mp4"), walker_frames()[:20])
+def test_a_folder_of_videos(walk, joints_model, capsys):
+    film(Path("in/b.mp4"), walker_frames()[:12])
     Path("in/a.mp4").write_bytes(walk.read_bytes())
     Path("in/broken.mp4").write_bytes(b"no video")
-    Path("out").mkdir()
-    ran = predict(capsys, "in", "--model", joints_model, "--json", "out", "--csv", "out")
-    assert ran.code == 0, ran.err
+    ran = predict(capsys, "in", "--model", joints_model, "--json", "out", "--csv", "out", "--strict")
+    assert ran.code == 1, ran.err
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.csv", "a.json", "b.csv", "b.json"]
     assert "left out: broken.mp4: not a readable video" in ran.out
-    strict = predict(
-        capsys, "in", "--model", joints_model, "--json", "out", "--csv", "out", "--overwrite", "--strict"
-    )
-    assert strict.code == 1
 
 
-@pytest.mark.parametrize("pattern", ["shots/%03d.png", "shots/*.png"])
-def test_numbered_pictures_are_a_video(pattern, joints_model, capsys, pose_models):
+def test_numbered_pictures_are_a_video(joints_model, capsys, pose_models):
     Path("shots").mkdir()
     for number, frame in enumerate(walker_frames()):
         cv2.imwrite(f"shots/{number + 5:03d}.png", frame[..., ::-1])
-    ran = predict(capsys, pattern, "--model", joints_model, "--picture-rate", RATE, "--json", "p.json")
+    ran = predict(
+        capsys, "shots/%03d.png", "--model", joints_model, "--picture-rate", RATE, "--json", "p.json"
+    )
     assert ran.code == 0, ran.err
     rows = rows_of(Path("p.json"))
     assert [row["time"] for row in rows] == pytest.approx(np.arange(len(walker_frames())) / RATE, abs=1e-5)
@@ -497,17 +530,10 @@ def test_a_picture_that_changes_its_size_is_refused_and_nothing_is_left(joints_m
     assert sorted(path.name for path in Path().iterdir()) == ["shots"]
 
 
-def test_a_video_that_does_not_fit_the_model_is_named(joints_model, frames_model, capsys, pose_models):
+def test_a_video_that_is_shorter_than_a_window_is_named(joints_model, capsys, pose_models):
     film(Path("short.mp4"), walker_frames()[:9])
     ran = predict(capsys, "short.mp4", "--model", joints_model, "--json", "1.json")
     assert "shorter than the window of 0.6 s: no frame has an answer of its own" in ran.out
-    wide = [np.hstack([frame] * 3) for frame in walker_frames()[:12]]
-    film(Path("wide.mp4"), wide)
-    ran = predict(capsys, "wide.mp4", "--model", frames_model, "--json", "2.json")
-    assert "was trained on pictures of 14 x 11; in a video of another shape" in ran.out
-    write_video("slow.mp4", walker_frames()[::5], RATE / 5)
-    ran = predict(capsys, "slow.mp4", "--model", joints_model, "--json", "3.json")
-    assert "3.0 frames per second came in, the model was trained at 10" in ran.out
 
 
 def test_a_plain_keras_file_needs_its_classes(walk, capsys, tmp_path):
@@ -645,32 +671,16 @@ def test_without_a_screen_the_window_is_refused_with_the_way_out(walk, joints_mo
 
 
 def test_objects_are_drawn_where_they_are(joints_model, capsys, pose_models):
-    frames = [frame.copy() for frame in walker_frames()[:16]]
+    frames = [np.minimum(frame, 90) for frame in walker_frames()[:3]]
     for frame in frames:
-        frame[:] = np.minimum(frame, 90)
-        frame[210:240, 90:120] = 255  # a cell of eight pixels where 240 are made 64
+        frame[210:240, 60:90] = 255  # a cell of eight pixels where 240 are made 64
     film(Path("v.mp4"), frames)
     model = bright_places(Path("lamp.onnx"), "x", {"names": "{0: 'lamp'}"})
-    predict(capsys, "v.mp4", "--model", joints_model, "--output", "plain.mp4")
     ran = predict(capsys, "v.mp4", "--model", joints_model, "--output", "o.mp4", "--objects", model)
     assert ran.code == 0, ran.err
-    with open_video("plain.mp4") as one, open_video("o.mp4") as other:
-        *_, ((_, plain), (_, drawn)) = zip(one, other, strict=True)
-    changed = np.argwhere(np.abs(plain.astype(int) - drawn).max(axis=2) > 60)
-    low, high = changed.min(axis=0), changed.max(axis=0)
-    # A box as wide as two cells about the lamp's cell, cut off at the picture's edge; its name above it.
-    assert abs(low[1] - 75) <= 3
-    assert abs(high[1] - 135) <= 3
-    assert 180 <= low[0] <= 200
-    assert high[0] >= 236
-
-
-def test_without_a_file_it_says_where_to_get_one_and_goes_on(walk, joints_model, capsys):
-    ran = predict(capsys, walk, "--model", joints_model, "--json", "x.json", "--objects")
-    assert ran.code == 0
-    assert "no model file is named" in ran.err
-    assert "Apache-2.0" in ran.err
-    assert "https://" in ran.err
-    quiet = predict(capsys, walk, "--model", joints_model, "--json", "y.json", "--no-objects")
-    assert quiet.code == 0
-    assert "--objects" not in quiet.err
+    with open_video("o.mp4") as video:
+        *_, (_, drawn) = video
+    # A box as wide as two cells about the lamp's cell, cut off at the picture's edge: its sides beside the lamp.
+    sides = np.flatnonzero(drawn[198:208].mean(axis=(0, 2)) > 100)
+    assert sides.min() == pytest.approx(45, abs=2)
+    assert sides.max() == pytest.approx(105, abs=2)

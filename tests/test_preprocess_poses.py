@@ -239,7 +239,7 @@ def test_too_short(tmp_path, store, seen, how):
 @both
 def test_joints_that_are_all_nan(tmp_path, store, how):
     why = reason(how, keypoints(tmp_path, hide(walker(), slice(None))), store)
-    assert why == "no joints (all are NaN); joints in three dimensions are needed"
+    assert why == "no joint is known in any frame (all are NaN)"
 
 
 @both

@@ -71,7 +71,7 @@ def test_a_folder_of_keypoint_files_end_to_end(tmp_path, capsys, model):
     assert ("Trained on every walk that is not held out" in out) != network
     out = ran(capsys, "test")
     assert "sad/renamed.npz" in out[: out.index("Predictions (")]  # a leak, by its joints
-    assert "no joints (all are NaN)" in out
+    assert "no joint is known in any frame (all are NaN)" in out
     assert "sad/bad.json" in out
     assert "not readable JSON" in out
     assert "Scores on 5 labelled walks" in out

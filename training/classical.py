@@ -1,4 +1,8 @@
-"""Fitting a classical model: chosen inside the training subjects, classes evened out by weight."""
+"""Fitting a classical model: chosen inside the training subjects, classes evened out by weight.
+
+Augmentation is the mirror image of each walk alone: features are taken from joints turned to face one way, so those of
+a walk turned about the vertical are the same, and to train on them would count walks twice.
+"""
 
 from __future__ import annotations
 

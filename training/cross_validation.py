@@ -30,6 +30,7 @@ from gait.labels import Collection
 from gait.options import read_options, write_options
 from gait.predict import predict_walks
 from gait.predictions import Predictions, pooled
+from gait.preprocess.pose_facts import write_poses_table
 from gait.runs import new_run, write_json
 from gait.splits import folds_of, groups_of
 from gait.workers import map_items
@@ -98,6 +99,7 @@ def cross_validate(options: TrainOptions) -> CrossValidated:
             f"--resume: the walks, their labels or their folds have changed since {folder} began. "
             "Put them back, or start a new run."
         )
+    write_poses_table(folder, found.walks)
     _run_folds(options, found, dealt, folder)
     repeats, costs = _pool(dealt, folder)
     write_json(folder / runs.RESULT, {"model": options.model, "folds": costs[0]})

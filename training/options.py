@@ -77,7 +77,7 @@ class TrainOptions:
     """How rare classes are evened out, on the training side only; cut leaves out walks of frequent ones."""
     augment: bool = True
     """Vary what is trained on: mirror, time shift and stretch; frames also by small crops and brightness, joints
-    by turns, scale, noise and gaps; features by mirror only."""
+    by turns, scale, noise and gaps; features by mirror only, as those of a walk that is turned are the same."""
     soft_labels: bool = False
     """Train on the raters' distribution over emotions where ratings are given."""
     affect: bool = False

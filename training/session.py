@@ -24,6 +24,7 @@ from gait.options import plain, read_options, write_options
 from gait.predict import predict_walks
 from gait.predictions import Predictions
 from gait.preprocess import Walk
+from gait.preprocess.pose_facts import write_poses_table
 from gait.runs import new_run, write_json
 from gait.splits import groups_of
 from gait.streaming.abstaining import calibrate
@@ -78,6 +79,7 @@ def train(options: TrainOptions) -> Result:
             f"--resume: the walks or their labels have changed since {folder} began. "
             "Put them back, or start a new run."
         )
+    write_poses_table(folder, [*walks.train, *walks.validation, *walks.held_out])
     with runs.interruptible(folder):
         return _fit_and_save(options, walks, folder)
 

@@ -19,6 +19,7 @@ from gait.labels import Collection, Sample, find_samples
 from gait.models import find_entry
 from gait.options import plain
 from gait.preprocess import KINDS, Walk, choose_frame_size
+from gait.preprocess.pose_facts import lines_on_poses
 from gait.splits import groups_of, hold_out
 from gait.video import EXTENSIONS, FrameSize
 from training.copies import Traces, check_sides, check_test_folder, say_copies, together, trace
@@ -89,6 +90,8 @@ def gather_walks(options: TrainOptions, cache: Cache) -> GatheredWalks:
     for line in (*prepared.notes, *(f"left out: {n}: {reason}" for n, reason in left_out), *copies):
         say(f"  {line}")
     _check_enough([walk.sample for walk in walks], collection.classes, options.videos)
+    for line in lines_on_poses(how, walks):
+        say(line)
     _say_flat(walks)
     traces = trace(how, walks, cache, options.jobs)
     say_copies(traces.copies, collection.samples, options.strict)

@@ -10,6 +10,10 @@ Of joints in the picture only (:mod:`gait.pose.flat`), what needs depth is NaN, 
 
 Of a walk that is played over and over only the first lap counts, and its seam is no movement.
 
+Where nobody can tell which side of the walker is the left one (:func:`gait.pose.cleaning.sides_in_doubt`), nor
+therefore which way is forward, the two features of a left and a right limb both get their mean, and those of
+:data:`DIRECTED` are NaN.
+
 :data:`MDT_GCN_31` names the 31 features of a frame that MDT-GCN predicts: a reconstruction, see
 :mod:`gait.features.posture`. :data:`UNRELIABLE` lists what estimated poses do not tell from a view.
 """
@@ -25,9 +29,11 @@ from gait.features.feature import Feature, FrameFeature, NotMeasurable, by_name
 from gait.features.motion import Motion, first_lap, whole_walk
 from gait.features.posture import MDT_GCN_31
 from gait.features.reliability import UNRELIABLE
+from gait.pose.cleaning import sides_in_doubt
 from gait.pose.sequence import PoseSequence
 
 __all__ = [
+    "DIRECTED",
     "FEATURES",
     "FRAME_FEATURES",
     "MDT_GCN_31",
@@ -51,6 +57,21 @@ FEATURES: dict[str, Feature] = by_name(
     for group in (posture, movement, gait_events, symmetry, laban)
     for feature in group.FEATURES.values()
 )
+# Those that are others where left and right are exchanged, and with them front and back, beside left and right ones.
+DIRECTED: frozenset[str] = frozenset(
+    (
+        "trunk_lean_mean",
+        "head_inclination_mean",
+        "left_arm_swing_mean",
+        "right_arm_swing_mean",
+        "stride_length",
+        "walking_speed",
+        "stance_share",
+        "progress_stride",
+        "progress_speed",
+    )
+)
+_NO_DIRECTION = "which way the walker faces is not known"
 
 
 @dataclass(frozen=True)
@@ -92,7 +113,20 @@ def measure(sequence: PoseSequence) -> Measured:
             values[name] = feature.value(motion)
         except NotMeasurable as reason:
             values[name], reasons[name] = float("nan"), str(reason)
+    if sides_in_doubt(sequence):
+        _doubt_sides(values, reasons)
     return Measured(values, reasons)
+
+
+def _doubt_sides(values: dict[str, float], reasons: dict[str, str]) -> None:
+    """The mean of left and right in place of both, NaN where one of them is; no value that needs the direction."""
+    for name in DIRECTED:
+        values[name], reasons[name] = float("nan"), _NO_DIRECTION
+    for left in (name for name in values if name.startswith("left_")):
+        right = left.replace("left_", "right_", 1)
+        values[left] = values[right] = (values[left] + values[right]) / 2
+        if reason := reasons.get(left) or reasons.get(right):
+            reasons[left] = reasons[right] = reason
 
 
 def walk_features(sequence: PoseSequence) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What a feature is: a name, a unit, words, a source, and a pure function of a motion."""
+"""What a feature is: a name, a unit, words, a formula, a source, and a pure function of a motion."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ class FrameFeature:
         Of the body.
     words : str
         What it is and which way is positive, for people.
+    formula : str
+        How it is computed, in words; places are those against the middle of the hips, facing forward.
     source : str
     compute : function
         Motion -> (T,) float array, NaN where a joint is not known.
@@ -52,6 +54,7 @@ class FrameFeature:
     group: Group
     part: str
     words: str
+    formula: str
     source: str
     compute: Callable[[Motion], np.ndarray]
     needs: Needs = "world"
@@ -69,7 +72,7 @@ class Feature:
 
     Attributes
     ----------
-    name, unit, part, words, source : str
+    name, unit, part, words, formula, source : str
         As in :class:`FrameFeature`.
     group : {"posture", "movement", "gait", "effort"}
     needs : {"world", "depth", "root"}
@@ -84,6 +87,7 @@ class Feature:
     part: str
     needs: Needs
     words: str
+    formula: str
     source: str
     compute: Callable[[Motion], float]
 
@@ -108,20 +112,34 @@ def mean_of(feature: FrameFeature) -> Feature:
         known(values)
         return mean(motion.whole_strides(values))
 
-    return _over_walk(feature, "mean", "mean", compute)
+    return _over_walk(feature, "mean", "mean", "mean over whole strides", compute)
 
 
 def range_of(feature: FrameFeature) -> Feature:
     """The range of a frame feature over the walk, named ``FRAMEFEATURE_range``."""
-    return _over_walk(feature, "range", "range", lambda motion: spread(feature.compute(motion)))
+    return _over_walk(
+        feature,
+        "range",
+        "range",
+        f"{1 - _OUTSIDE:.0%} less {_OUTSIDE:.0%} quantile over the walk",
+        lambda motion: spread(feature.compute(motion)),
+    )
 
 
 def peak_of(feature: FrameFeature) -> Feature:
     """The largest value of a frame feature over the walk, named ``FRAMEFEATURE_peak``."""
-    return _over_walk(feature, "peak", "largest", lambda motion: float(known(feature.compute(motion)).max()))
+    return _over_walk(
+        feature,
+        "peak",
+        "largest",
+        "largest value over the walk",
+        lambda motion: float(known(feature.compute(motion)).max()),
+    )
 
 
-def _over_walk(feature: FrameFeature, how: str, word: str, compute: Callable[[Motion], float]) -> Feature:
+def _over_walk(
+    feature: FrameFeature, how: str, word: str, statistic: str, compute: Callable[[Motion], float]
+) -> Feature:
     return Feature(
         name=f"{feature.name}_{how}",
         unit=feature.unit,
@@ -129,6 +147,7 @@ def _over_walk(feature: FrameFeature, how: str, word: str, compute: Callable[[Mo
         part=feature.part,
         needs=feature.needs,
         words=f"{feature.words}: {word} over the walk",
+        formula=f"{statistic} of: {feature.formula}",
         source=feature.source,
         compute=compute,
     )

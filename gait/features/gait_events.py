@@ -137,42 +137,61 @@ def _progress_speed(motion: Motion) -> float:
 
 
 def _gait(
-    name: str, unit: str, part: str, source: str, words: str,
+    name: str, unit: str, part: str, source: str, words: str, formula: str,
     compute: Callable[[Motion, float], float], needs: Needs = "world",
 ) -> Feature:  # fmt: skip
     """A feature of walks that have a rhythm; ``compute`` is also given the seconds of a stride."""
-    return Feature(name, unit, "gait", part, needs, words, source, lambda m: compute(m, one_stride(m)))
+    return Feature(
+        name, unit, "gait", part, needs, words, formula, source, lambda m: compute(m, one_stride(m))
+    )
 
 
 # fmt: off
 FEATURES: dict[str, Feature] = by_name((
-    _gait("cadence", "steps/min", "legs", VANICEK, "steps a minute", lambda m, stride: 120 / stride),
+    _gait("cadence", "steps/min", "legs", VANICEK, "steps a minute",
+          "120 / seconds of a stride, at which a wave and its third harmonic fit left less right knee and foot best",
+          lambda m, stride: 120 / stride),
     _gait("stride_length", "heights", "legs", MURRAY_1964,
           "way from one contact of a foot to its next: walking speed x 120 / cadence",
+          "walking_speed x seconds of a stride",
           lambda m, stride: _walking_speed(m) * stride, "depth"),
     _gait("walking_speed", "heights/s", "legs", ZENI,
           "speed at which the standing foot is left behind, on a treadmill too",
+          f"median backward speed of both feet, each while it moves backward within {_STANDING[0]:.0%} to "
+          f"{_STANDING[1]:.0%} of its way from rear to front",
           lambda m, _: _walking_speed(m), "depth"),
     _gait("step_length", "heights", "legs", MURRAY_1964,
           "distance of the ankles along the way when farthest apart; up to a tenth less than half a stride, "
           "for the rear heel is raised by then",
+          "half of the range (98% less 2% quantile) of left less right foot, forward",
           lambda m, _: spread(_between_feet(m)[:, 2]) / 2, "depth"),
     _gait("step_width", "heights", "legs", MURRAY_1964,
-          "distance of the ankles across the way when both feet stand", lambda m, _: _step_width(m), "depth"),
+          "distance of the ankles across the way when both feet stand",
+          f"mean of left less right foot to the side, while they are apart forward by {_APART:.0%} of the most; either "
+          "foot in front counts half",
+          lambda m, _: _step_width(m), "depth"),
     _gait("stance_share", "1", "legs", ZENI,
-          "share of the time in which a foot goes back against the hips", lambda m, _: _stance_share(m), "depth"),
+          "share of the time in which a foot goes back against the hips",
+          "share of the frames in which the forward speed of a foot is negative; mean of left and right",
+          lambda m, _: _stance_share(m), "depth"),
     _gait("foot_lift", "heights", "legs", MURRAY_1964,
-          "vertical range of the feet against the hips", lambda m, _: _foot_lift(m)),
+          "vertical range of the feet against the hips",
+          "98% less 2% quantile of the height of a foot; mean of left and right", lambda m, _: _foot_lift(m)),
     _gait("hip_rise", "heights", "trunk", MICHALAK,
           "vertical movement of the hips above the lower foot, once a step: bounce where no path is known",
+          "range of the wave of a step's length fitted to the height of the hips above the lower foot",
           _hip_rise),
     _gait("bounce", "heights", "trunk", MICHALAK, "vertical movement of the hips, once a step",
+          "range of the wave of a step's length fitted to the height of the hips' path",
           lambda m, stride: oscillation(_path(m, 1), m.time, 2 / stride)[0], "root"),
     _gait("sway", "heights", "trunk", MICHALAK, "movement of the hips from side to side, once a stride",
+          "range of the wave of a stride's length fitted to the hips' path to the side",
           lambda m, stride: oscillation(_path(m, 0), m.time, 1 / stride)[0], "root"),
     _gait("progress_stride", "heights", "whole body", HOF, "way of the hips through space in a stride",
+          "progress_speed x seconds of a stride",
           lambda m, stride: _progress_speed(m) * stride, "root"),
     Feature("progress_speed", "heights/s", "gait", "whole body", "root",
-            "speed of the hips through space along the way faced", HOF, _progress_speed),
+            "speed of the hips through space along the way faced",
+            "slope of the hips' path forward over time, least squares", HOF, _progress_speed),
 ))
 # fmt: on

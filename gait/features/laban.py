@@ -83,22 +83,29 @@ def _places(motion: Motion) -> np.ndarray:
     return np.stack([motion[part] for part in ENDS], axis=1)
 
 
-def _effort(name: str, unit: str, words: str, compute: Callable[[Motion], np.ndarray]) -> FrameFeature:
+def _effort(
+    name: str, unit: str, words: str, formula: str, compute: Callable[[Motion], np.ndarray]
+) -> FrameFeature:
     words = f"{words}, of hands, feet and head against the hips"
-    return FrameFeature(f"effort_{name}", unit, "effort", "whole body", words, LARBOULETTE, compute)
+    return FrameFeature(f"effort_{name}", unit, "effort", "whole body", words, formula, LARBOULETTE, compute)
 
 
 # fmt: off
 FRAME_FEATURES: dict[str, FrameFeature] = by_name((
     _effort("weight", "heights^2/s^2", "mean squared speed: strong or light",
+            "mean over hands, feet and head of |velocity|^2",
             lambda m: kinetic_energy(_ends(m, "velocity"))),
     _effort("time", "heights/s^2", "mean acceleration: sudden or sustained",
+            "mean over hands, feet and head of |acceleration|",
             lambda m: mean_magnitude(_ends(m, "acceleration"))),
     _effort("space", "1", "straight way over path: direct (1) or roundabout",
+            f"straight way over path in the {_STRETCH:g} s around a frame, both summed over hands, feet and head",
             lambda m: directness(_places(m), m.time, m.breaks)),
     _effort("flow", "heights/s^3", "mean jerk: bound or free",
+            "mean over hands, feet and head of |jerk|",
             lambda m: mean_magnitude(_ends(m, "jerk"))),
     _effort("quantity", "heights/s", "mean speed: quantity of motion",
+            "mean over hands, feet and head of |velocity|",
             lambda m: mean_magnitude(_ends(m, "velocity"))),
 ))
 # fmt: on

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gait.features.feature import Feature, FrameFeature, NotMeasurable, by_name, known, mean_of, peak_of
-from gait.features.motion import Motion
+from gait.features.motion import HALF_WIDTH, Motion
 from gait.features.posture import RANDHAVANE
 
 BALASUBRAMANIAN = "Balasubramanian 2015, On the analysis of movement smoothness, J NeuroEng Rehabil 12:112"
@@ -77,6 +77,9 @@ def _place(part: str) -> str:
     return part.removeprefix("left_").removeprefix("right_")
 
 
+_ORDINALS = {"speed": "first", "acceleration": "second", "jerk": "third"}
+
+
 def _change(order: str, unit: str, part: str) -> FrameFeature:
     method: Callable[[Motion, str], np.ndarray] = getattr(Motion, "velocity" if order == "speed" else order)
     words = f"{order} of the {part.replace('_', ' ')} against the hips"
@@ -84,7 +87,13 @@ def _change(order: str, unit: str, part: str) -> FrameFeature:
     def compute(motion: Motion) -> np.ndarray:
         return magnitude(method(motion, part))
 
-    return FrameFeature(f"{part}_{order}", unit, "movement", _place(part), words, RANDHAVANE, compute)
+    formula = (
+        f"length of the {_ORDINALS[order]} derivative of the place of {part.replace('_', ' ')}, by local cubic "
+        f"regression over {2 * HALF_WIDTH:g} s"
+    )
+    return FrameFeature(
+        f"{part}_{order}", unit, "movement", _place(part), words, formula, RANDHAVANE, compute
+    )
 
 
 _UNITS = {"speed": "heights/s", "acceleration": "heights/s^2", "jerk": "heights/s^3"}
@@ -123,7 +132,7 @@ def _jerkiness(motion: Motion, part: str) -> float:
 
 
 def _smoothness(
-    name: str, words: str, measure: Callable[[Motion, str], float], parts: tuple[str, ...]
+    name: str, words: str, formula: str, measure: Callable[[Motion, str], float], parts: tuple[str, ...]
 ) -> Feature:
     place = _place(parts[0])
     words = f"{words} of the {place}; higher is smoother"
@@ -131,16 +140,28 @@ def _smoothness(
     def compute(motion: Motion) -> float:
         return float(np.mean([measure(motion, part) for part in parts]))
 
-    return Feature(f"{place}_{name}", "1", "movement", place, "world", words, BALASUBRAMANIAN, compute)
+    if len(parts) > 1:
+        formula += "; mean of left and right"
+    return Feature(
+        f"{place}_{name}", "1", "movement", place, "world", words, formula, BALASUBRAMANIAN, compute
+    )
 
 
+_LDLJ = "-ln(D^4 / largest speed^2 x mean of jerk^2), D the seconds of a stride"
+_SPARC = (
+    "- length of the curve of Fourier magnitude (1 at its top) over frequency (1 at the last one under "
+    f"{_SPARC_CUTOFF:g} Hz that reaches {_SPARC_THRESHOLD:g}); mean of the strides"
+)
 _PAIRS = (("left_hand", "right_hand"), ("left_foot", "right_foot"), ("head",))
 
 FEATURES: dict[str, Feature] = by_name(
     (
         *(mean_of(feature) for feature in FRAME_FEATURES.values()),
         *(peak_of(FRAME_FEATURES[f"{part}_speed"]) for part in ENDS),
-        *(_smoothness("ldlj", "log dimensionless jerk", _jerkiness, parts) for parts in _PAIRS),
-        *(_smoothness("sparc", "spectral arc length of the speed", _sparc, parts) for parts in _PAIRS[:2]),
+        *(_smoothness("ldlj", "log dimensionless jerk", _LDLJ, _jerkiness, parts) for parts in _PAIRS),
+        *(
+            _smoothness("sparc", "spectral arc length of the speed", _SPARC, _sparc, parts)
+            for parts in _PAIRS[:2]
+        ),
     )
 )

@@ -68,21 +68,29 @@ def twist(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
     return (turn + 180) % 360 - 180
 
 
-# What a row of the tables below measures between its joints: function, unit, how its words begin.
-_KINDS: dict[str, tuple[Callable[..., np.ndarray], str, str]] = {
-    "angle": (joint_angle, "degrees", "angle at"),
-    "distance": (distance, "heights", "distance of"),
-    "area": (triangle_area, "heights^2", "area of the triangle of"),
-}
+_BETWEEN = "atan2(|u x v|, u . v)"
+_AHEAD = {0: "to the left", 2: "forward"}
+# What a row of the tables below measures between its joints: function, unit, how its words begin, formula.
+_KINDS: dict[str, tuple[Callable[..., np.ndarray], str, str, str]] = {
+    "angle": (joint_angle, "degrees", "angle at", f"{_BETWEEN} of the lines u, v from {{1}} to {{0}} and {{2}}"),
+    "distance": (distance, "heights", "distance of", "length of the line from {0} to {1}"),
+    "area": (triangle_area, "heights^2", "area of the triangle of",
+             "half of |(b - a) x (c - a)|, a, b, c being {0}, {1}, {2}"),
+}  # fmt: skip
 
 
 def _measure(name: str, kind: str, part: str, joints: str, words: str, source: str) -> FrameFeature:
-    function, unit, what = _KINDS[kind]
+    function, unit, what, formula = _KINDS[kind]
 
     def compute(motion: Motion) -> np.ndarray:
         return function(*(motion[joint] for joint in joints.split()))
 
-    return FrameFeature(name, unit, "posture", part, f"{what} {words}", source, compute)
+    formula = formula.format(*map(_spoken, joints.split()))
+    return FrameFeature(name, unit, "posture", part, f"{what} {words}", formula, source, compute)
+
+
+def _spoken(joint: str) -> str:
+    return joint.replace("_", " ")
 
 
 def _table(source: str, *rows: tuple[str, str, str, str, str]) -> Iterator[FrameFeature]:
@@ -102,7 +110,8 @@ def _leaning(name: str, part: str, bones: str, axis: int, words: str, source: st
     def compute(motion: Motion) -> np.ndarray:
         return inclination(motion[upper] - motion[lower], axis)
 
-    return FrameFeature(name, "degrees", "posture", part, words, source, compute, _needs(axis))
+    formula = f"atan2(part {_AHEAD[axis]}, part upward) of the line from {lower} to {upper}"
+    return FrameFeature(name, "degrees", "posture", part, words, formula, source, compute, _needs(axis))
 
 
 def _hanging(name: str, part: str, bones: str, axis: int, words: str, source: str) -> Iterator[FrameFeature]:
@@ -115,12 +124,14 @@ def _hanging(name: str, part: str, bones: str, axis: int, words: str, source: st
         def compute(motion: Motion, upper: str = upper, lower: str = lower, sign: int = sign) -> np.ndarray:
             return sign * inclination(motion[upper] - motion[lower], axis)
 
+        way = f"to the {side}" if axis == 0 else "forward"
         yield FrameFeature(
             f"{side}_{name}",
             "degrees",
             "posture",
             part,
             words.replace("*", side),
+            f"atan2(part {way}, part downward) of the line from {_spoken(upper)} to {_spoken(lower)}",
             source,
             compute,
             _needs(axis),
@@ -151,8 +162,8 @@ _PUBLISHED = (
          "the * shoulder, from neck to other shoulder"),
     ),
     FrameFeature("body_inclination", "degrees", "posture", "trunk",
-                 "angle of the line from hips to head against the vertical, to whatever side", STEP,
-                 _body_inclination),
+                 "angle of the line from hips to head against the vertical, to whatever side",
+                 f"{_BETWEEN} of the line u from root to head and the vertical v", STEP, _body_inclination),
     *_table(
         STEP,
         ("*_hand_root_distance", "distance", "arms", "*_hand root", "the * hand from the hips"),
@@ -193,13 +204,16 @@ _OWN = (
     _leaning("trunk_side_lean", "trunk", "root neck", 0,
              "inclination of the trunk to the side, left positive", MURRAY),
     FrameFeature("trunk_twist", "degrees", "posture", "trunk",
-                 "turn of the shoulders against the hips, to the left positive", MURRAY, _trunk_twist, "depth"),
+                 "turn of the shoulders against the hips, to the left positive",
+                 "atan2(-z, x) of the line from right to left shoulder, less that of the hips", MURRAY,
+                 _trunk_twist, "depth"),
     _leaning("head_inclination", "head", "neck head", 2,
              "inclination of the line from neck to face, forward positive, about 20 upright", ROETHER),
     FrameFeature("head_height", "heights", "posture", "head",
-                 "height of the head above the hips; lower in a slump", CRENN,
+                 "height of the head above the hips; lower in a slump", "y of the head less y of the root", CRENN,
                  lambda m: m["head"][:, 1] - m["root"][:, 1]),
     FrameFeature("body_volume", "heights^3", "posture", "whole body", "volume of the box around the body",
+                 "product of the spans of all joints to the side, upward and forward",
                  RANDHAVANE, lambda m: box_volume(m.joints), "depth"),
     *_table(
         RANDHAVANE,

@@ -8,6 +8,9 @@ keep still. Run it again, and replace these lists, when estimator, cleaning or f
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 # fmt: off
 _EVERYWHERE = (
     "left_shoulder_angle_mean", "right_shoulder_angle_mean", "left_foot_root_distance_mean",
@@ -67,3 +70,43 @@ _BESIDES = {
 UNRELIABLE: dict[str, frozenset[str]] = {
     view: frozenset((*_EVERYWHERE, *more)) for view, more in _BESIDES.items()
 }
+
+# What gait.pose.facing says -> the view for which reliability was measured; from half behind it was not. "left" is the
+# side of the picture that the walker faces, and so the side of the walker that the camera sees.
+VIEW_OF = {
+    "towards": "front",
+    "away": "back",
+    "left": "left",
+    "right": "right",
+    "half towards, left": "oblique",
+    "half towards, right": "oblique",
+}
+
+
+def unreliable_in_a_line(facings: Sequence[str | None], names: Sequence[str]) -> list[str]:
+    """How many of the features in use are not reliable from the views of some walks, in words.
+
+    Parameters
+    ----------
+    facings : sequence of str or None
+        Which way each walker faces, as :mod:`gait.pose.facing` says; None where it is not known, or the joints were
+        measured.
+    names : sequence of str
+        Features in use.
+
+    Returns
+    -------
+    list of str
+        One line; none where no walk is seen from a view.
+    """
+    known = [facing for facing in facings if facing is not None]
+    walks = Counter(VIEW_OF.get(facing, "other views") for facing in known)
+    if not walks:
+        return []
+    parts = []
+    for view, count in walks.most_common():
+        share = (
+            f"{len(UNRELIABLE[view] & set(names))} of {len(names)}" if view in UNRELIABLE else "not measured"
+        )
+        parts.append(f"from {view} {share} ({count} walk{'s' * (count != 1)})")
+    return [f"Features not reliable {', '.join(parts)}: docs/features.md lists them. All are used."]

@@ -53,11 +53,12 @@ def _arm_leg_phase(motion: Motion) -> float:
 def _asymmetry(name: str, part: str, words: str, feature: str) -> Feature:
     left, right = ((POSTURE | MOVEMENT)[f"{side}_{feature}"] for side in SIDES)
     words = f"difference of left and right {words}; 0 is symmetric"
+    formula = f"100 |l - r| / ((l + r) / 2), l and r being {left.name} and {right.name}"
 
     def compute(motion: Motion) -> float:
         return symmetry_index(left.compute(motion), right.compute(motion))
 
-    return Feature(f"{name}_asymmetry", "%", "movement", part, left.needs, words, ROBINSON, compute)
+    return Feature(f"{name}_asymmetry", "%", "movement", part, left.needs, words, formula, ROBINSON, compute)
 
 
 # fmt: off
@@ -67,10 +68,12 @@ FEATURES: dict[str, Feature] = by_name((
     _asymmetry("knee", "legs", "range of the knee", "knee_angle_range"),
     _asymmetry("hand_speed", "arms", "mean speed of the hand", "hand_speed_mean"),
     Feature("step_asymmetry", "%", "gait", "legs", "depth",
-            "how far the steps of left and right are from half a stride apart; 0 is even", ZENI,
-            _step_asymmetry),
+            "how far the steps of left and right are from half a stride apart; 0 is even",
+            "100 - 200 x difference (0 to 0.5 strides) of the phases at which left and right foot are farthest "
+            "forward, by a wave of a stride's length fitted to each", ZENI, _step_asymmetry),
     Feature("arm_leg_phase", "%", "gait", "arms", "depth",
-            "share of the stride by which an arm and the opposite leg are apart; 0 is together", MURRAY,
-            _arm_leg_phase),
+            "share of the stride by which an arm and the opposite leg are apart; 0 is together",
+            "100 x difference (0 to 0.5 strides) of the phases at which a hand and the opposite foot are farthest "
+            "forward; mean of both sides", MURRAY, _arm_leg_phase),
 ))
 # fmt: on

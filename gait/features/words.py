@@ -65,7 +65,7 @@ _TABLE = (
      "changing more", "changing less"),
     # movement
     (r"speed of the (.+) against the hips: mean.*", r"\1", "faster", "slower"),
-    (r"speed of the (.+) against the hips: largest.*", r"\1 at its fastest", "faster", "slower"),
+    (r"speed of the (.+) against the hips: largest.*", r"\1", "faster at its fastest", "slower at its fastest"),
     (r"acceleration of the (.+) against the hips: mean.*", r"\1", "changing its speed more suddenly",
      "changing its speed more gently"),
     (r"jerk of the (.+) against the hips: mean.*", r"\1", "more jerky", "less jerky"),
@@ -111,6 +111,7 @@ _UNITS = {
     "heights^2/s^2": ("body heights²/s²", 2),
 }
 # fmt: on
+_SEVERAL = {"hand": "hands", "foot": "feet"}
 
 
 @cache
@@ -126,6 +127,19 @@ def wording(feature: Feature) -> Wording:
         if match := re.fullmatch(description, feature.words):
             return Wording(*(match.expand(text) for text in words))
     raise ValueError(f"no row of gait/features/words.py fits '{feature.words}' ({feature.name})")
+
+
+def title(feature: Feature) -> str:
+    """What is measured, without what it means: such as *speed of the left hand against the hips, mean*."""
+    what, over, how = re.fullmatch(r"(.*?)(: (mean|range|largest) over the walk)?", feature.words).groups()
+    what = re.sub(r": [^:]*, of ", " of ", what)  # the two poles of an effort
+    what = re.split(r"[;:]|, (?:\w+ )*positive", what)[0]
+    return f"{what}, {how}" if over else what
+
+
+def part_of(feature: Feature) -> str:
+    """The part of the body that a feature is of, for people."""
+    return _SEVERAL.get(feature.part, feature.part)
 
 
 def amount(feature: Feature, value: float, unit: bool = True) -> str:

@@ -102,7 +102,7 @@ def _coarse_picture(values: np.ndarray) -> np.ndarray:
 
 def _picture_rules() -> Rules:
     across = np.tile(np.where(np.arange(WAVES) % 2, -1, 1), WAVES)
-    return Rules(_coarse_picture, np.arange(WAVES**2), across, register_pictures, 0.85, 0.955, 0.9)
+    return Rules(_coarse_picture, np.arange(WAVES**2), across, register_pictures, 0.85, 0.955, 0.95)
 
 
 def _motion_rules() -> Rules:
@@ -126,12 +126,13 @@ def find_copies(ones: Sequence[Prints], others: Sequence[Prints]) -> list[Copy]:
     """
     found: dict[tuple[int, int], Copy] = {}
     for kind in (MOTION, PICTURE):
-        pairs = {(copy.one, copy.other): copy for copy in _of_kind(kind, ones, others)}
-        found |= pairs
+        copies = [copy for copy in likest(kind, ones, others) if _is_copy(copy.match, RULES[kind])]
+        found |= {(copy.one, copy.other): copy for copy in copies}
     return sorted(found.values(), key=lambda copy: (copy.one, -copy.score, copy.other))
 
 
-def _of_kind(kind: str, ones: Sequence[Prints], others: Sequence[Prints]) -> list[Copy]:
+def likest(kind: str, ones: Sequence[Prints], others: Sequence[Prints]) -> list[Copy]:
+    """The pairs of walks that look enough alike to be laid over each other, copies or not."""
     rules, same = RULES[kind], ones is others
     here = [i for i, prints in enumerate(ones) if kind in prints]
     there = [j for j, prints in enumerate(others) if kind in prints]
@@ -147,7 +148,7 @@ def _of_kind(kind: str, ones: Sequence[Prints], others: Sequence[Prints]) -> lis
             match = _compare(rules, ones[here[a]][kind], walks[b], curves[a], other_curves[b])
             if match is not None and (pair not in best or match.score > best[pair].score):
                 best[pair] = Copy(*pair, kind, mirrored, match)
-    return [c for c in best.values() if _is_copy(c.match, rules)]
+    return list(best.values())
 
 
 def _compare(rules: Rules, one: Print, other: Print, curve: Curve, other_curve: Curve) -> Match | None:

@@ -23,6 +23,8 @@ AGREE = 0.9  # a stretch that is alike as much as this counts as copied
 _FARTHEST = np.array([3.0, 0.1, 0.15, 0.15, 0.15, 0.15])
 _LONGEST = np.array([1.0, 0.05, 0.05, 0.05, 0.05, 0.05])
 _STEPS, _DONE, _LEAST_GAIN = 12, 1e-3, 0.1
+_MOVING = 0.05  # of the mean variance over time: places that change less count as standing still
+_PLAIN = 1.0  # grey levels
 _LEAST_LEFT = 0.8  # of a line, after it was moved
 _MARGIN = 0.1  # of the side: what was cut off shows up to here, because pictures are smooth
 _GRID = (np.arange(WAVES) + 0.5) / WAVES
@@ -37,7 +39,7 @@ class Match:
     score : float
         Correlation of their changes over the best stretch.
     place : float
-        Of pictures the correlation of their means over that stretch; 1 of joints.
+        Of pictures the correlation of their means over that stretch, mostly of where nothing moves; 1 of joints.
     speed : float
         Instants of the other walk per instant of this one.
     shift, zoom : (float, float)
@@ -133,7 +135,8 @@ class _Pictures:
         return _squares_of_changes(one, other, length) / np.sqrt(np.maximum(sizes[0] * sizes[1], 1e-12))
 
     def place(self, one: np.ndarray, other: np.ndarray) -> float:
-        return _correlation(one.mean(axis=0), other.mean(axis=0))
+        moving = one.var(axis=0) + other.var(axis=0)
+        return _correlation(one.mean(axis=0), other.mean(axis=0), 1 / (moving + _MOVING * moving.mean() + 1e-9))
 
 
 def _squares(pictures: Print) -> np.ndarray:
@@ -223,10 +226,14 @@ def _fit(overlay: _Overlay, line: Line) -> np.ndarray:
     return free
 
 
-def _correlation(one: np.ndarray, other: np.ndarray) -> float:
-    one, other = one - one.mean(), other - other.mean()
-    size = np.sqrt((one**2).sum() * (other**2).sum())
-    return float((one * other).sum() / size) if size > 0 else 0.0
+def _correlation(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> float:
+    """Weighted correlation of two pictures (P,); 1 where both are as good as plain, and there is no place to see."""
+    weights = weights / weights.sum()
+    one, other = one - weights @ one, other - weights @ other
+    sizes = np.sqrt(weights @ one**2), np.sqrt(weights @ other**2)
+    if max(sizes) < _PLAIN:
+        return 1.0
+    return float(weights @ (one * other) / max(sizes[0] * sizes[1], 1e-12))
 
 
 def _squares_of_changes(one: np.ndarray, other: np.ndarray, length: int) -> np.ndarray:

@@ -31,7 +31,9 @@ from gait.formats.walks import (
     KeypointFile,
     KeypointOptions,
     KeypointWalk,
+    check_body,
     check_length,
+    check_time,
 )
 from gait.skeleton import find_layout
 
@@ -62,6 +64,8 @@ def _read_npz(path: Path, options: KeypointOptions) -> KeypointFile:
             f"{len(layout)} joints expected for {layout.name}, found {sequence.world.shape[1]}"
         )
     check_length(len(sequence))
+    check_time(sequence.time)
+    check_body(sequence.world, layout.name)
     return KeypointFile((KeypointWalk(path.stem, sequence),))
 
 

@@ -31,6 +31,12 @@ DEFAULT_RATE = 30.0
 out: say ``rate`` where it is known."""
 
 
+# Joints of a body lie up to four times as far from its middle as joints usually do, from their median.
+_FAR = 50.0
+# Seconds from frame to frame: what is slower shows no steps, and is likely milliseconds.
+_SLOWEST = 1.0
+
+
 class KeypointError(GaitmoodError):
     """A keypoint file or walk cannot be used; the message is the reason, without the file's name."""
 
@@ -218,7 +224,7 @@ def pose_from_world(points: np.ndarray, time: np.ndarray, layout: str, notes: di
     Raises
     ------
     KeypointError
-        Too few frames, nothing known, or upside down (not y up).
+        Too few frames, nothing known, or no body, see :func:`check_body`.
     """
     skeleton = find_layout(layout)
     points = np.where(np.isfinite(points), points, np.nan)
@@ -226,7 +232,7 @@ def pose_from_world(points: np.ndarray, time: np.ndarray, layout: str, notes: di
     check_length(len(points))
     if not known.any():
         raise KeypointError("no joint is known in any frame (all are NaN)")
-    _check_upright(points, skeleton.joints)
+    check_body(points, layout)
     hips = points[:, list(skeleton.root)].mean(axis=1)
     path = hips[np.isfinite(hips).all(axis=1)]
     moves = len(path) > 0 and bool(np.ptp(path, axis=0).max() > 1e-9)
@@ -244,6 +250,25 @@ def pose_from_world(points: np.ndarray, time: np.ndarray, layout: str, notes: di
     )
 
 
+def check_time(time: np.ndarray) -> None:
+    """Refuse time stamps (T,) that are none, in seconds.
+
+    Raises
+    ------
+    KeypointError
+        They do not grow from frame to frame, or lie more than a second apart on average.
+    """
+    wrong = np.flatnonzero(~(np.diff(time) > 0))  # NaN too
+    if len(wrong):
+        before, after = time[wrong[0] : wrong[0] + 2]
+        raise KeypointError(
+            f"time stamps in seconds that grow from frame to frame expected, found {before:g} in frame {wrong[0]} and "
+            f"{after:g} in frame {wrong[0] + 1}"
+        )
+    if len(time) > 1 and not (step := float(time[-1] - time[0]) / (len(time) - 1)) <= _SLOWEST:
+        raise KeypointError(f"time stamps {step:g} apart on average; seconds expected, and at least one frame each")
+
+
 def check_length(frames: int) -> None:
     """Refuse a walk that is too short.
 
@@ -253,6 +278,44 @@ def check_length(frames: int) -> None:
     """
     if frames < MIN_FRAMES:
         raise KeypointError(f"too short: {frames} frame{'s' * (frames != 1)}, at least {MIN_FRAMES} expected")
+
+
+def check_body(points: np.ndarray, layout: str) -> None:
+    """Refuse joints that are no upright body.
+
+    Parameters
+    ----------
+    points : (T, V, 3) array
+        Any unit, any centre, y up; NaN where not known.
+    layout : str
+        Name of the layout.
+
+    Raises
+    ------
+    KeypointError
+        A joint is infinite or far away from all others, or the head lies below the feet.
+    """
+    joints = find_layout(layout).joints
+    if np.isinf(points).any():
+        frame, joint = np.argwhere(np.isinf(points).any(axis=2))[0]
+        raise KeypointError(f"{joints[joint]} is infinite in frame {frame}; NaN stands for what is not known")
+    _check_near(points.astype(np.float64), joints)
+    _check_upright(points, joints)
+
+
+def _check_near(points: np.ndarray, joints: tuple[str, ...]) -> None:
+    frames = np.flatnonzero(np.isfinite(points).all(axis=2).any(axis=1))
+    if not len(frames):
+        return
+    seen = points[frames]
+    away = np.linalg.norm(seen - np.nanmedian(seen, axis=1, keepdims=True), axis=2)
+    usual, farthest = float(np.nanmedian(away)), float(np.nanmax(away))
+    if farthest > _FAR * usual > 0:
+        row, joint = np.argwhere(away == farthest)[0]
+        raise KeypointError(
+            f"{joints[joint]} lies {farthest:.3g} from the middle of the body in frame {frames[row]}, joints usually "
+            f"lie {usual:.3g} from it; is a value broken? NaN stands for what is not known"
+        )
 
 
 def _check_upright(points: np.ndarray, joints: tuple[str, ...]) -> None:

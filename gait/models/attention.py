@@ -101,7 +101,8 @@ def bi_focus(x: Any, heads: int, layout: str, name: str) -> Any:
     """Bi-focus attention of a walk, pooled.
 
     First every part of the body by itself, over its frames (local), then the parts among each other, frame by frame
-    (global); each is added to what it looked at. A walk sees nothing of the others in its batch.
+    (global); each is added to what it looked at, normalised (Xiong et al. 2020, On layer normalization in the
+    transformer architecture). A walk sees nothing of the others in its batch.
 
     Parameters
     ----------
@@ -124,6 +125,7 @@ def bi_focus(x: Any, heads: int, layout: str, name: str) -> Any:
         attend = layers.MultiHeadAttention(
             heads, channels // heads, attention_axes=(axis,), name=f"{name}_{focus}"
         )
-        seen = layers.Dense(channels, name=f"{name}_{focus}_dense")(attend(y, y))
+        even = layers.LayerNormalization(name=f"{name}_{focus}_normalise")(y)
+        seen = layers.Dense(channels, name=f"{name}_{focus}_dense")(attend(even, even))
         y = layers.Add(name=f"{name}_{focus}_add")([y, seen])
     return layers.GlobalAveragePooling2D(name=f"{name}_pool")(y)

@@ -24,6 +24,8 @@ from gait.pose.swaps import find_swaps, mend
 VERSION = 2  # raised when the same joints come out differently, so that cached ones are made again
 _NO_PICTURE = "no joints in a picture: swaps are an estimator's error and were not looked for"
 _MEASURED = "measured joints: swaps are an estimator's error and were not looked for"
+# Without depth, of true joints seen from the side up to half the frames would be exchanged.
+_NO_DEPTH = "joints in the picture only: swaps cannot be told and were not looked for"
 
 
 def clean(sequence: PoseSequence) -> PoseSequence:
@@ -67,11 +69,21 @@ def clean(sequence: PoseSequence) -> PoseSequence:
     return replace(smoothed, notes=notes)
 
 
+def sides_in_doubt(sequence: PoseSequence) -> bool:
+    """Whether left and right may be exchanged in the whole of a clean walk.
+
+    Swaps were looked for, and the direction, which would tell the sides, is not known.
+    """
+    direction = sequence.notes.get("direction", {"known": True})
+    return not direction["known"] and direction["reason"] not in (_NO_PICTURE, _MEASURED, _NO_DEPTH)
+
+
 def _mend_swaps(sequence: PoseSequence, seams: tuple[int, ...]) -> PoseSequence:
     seen = int(core_seen(sequence.image, sequence.layout).sum())
     measured = sequence.root_source == "true"
-    if seen < 3 or measured:
-        reason = _MEASURED if measured else _NO_PICTURE
+    deep = bool(np.isfinite(sequence.world).any())
+    if seen < 3 or measured or not deep:
+        reason = _MEASURED if measured else _NO_DEPTH if seen and not deep else _NO_PICTURE
         direction: dict[str, Any] = {"known": False, "facing": None, "angle": None, "reason": reason}
         return replace(
             sequence, notes=sequence.notes | {"direction": direction, "swaps": _counts(0, 0, 0, seen)}

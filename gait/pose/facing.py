@@ -204,8 +204,7 @@ def _velocity(sequence: PoseSequence, height: np.ndarray, laps: np.ndarray) -> t
         # Without a root: as if the walker were four heights away at the median, where a body fills a picture.
         hips = sequence.image[:, list(find_layout(sequence.layout).hips), 0].mean(axis=1).astype(np.float64)
         z = -4 * np.nanmedian(height) / height
-        middle = sequence.frame_size[1] / 2 or np.nanmedian(hips)  # of a picture of unknown size
-        x = (hips - middle) / height
+        x = (hips - sequence.frame_size[1] / 2) / height
     x, z = (np.where(np.isfinite(height), values, np.nan) for values in (x, z))
     right, nearer = _slope(x, sequence.time, laps), _slope(z, sequence.time, laps)
     # The walker's place beside the camera's axis turns the line of sight.

@@ -21,7 +21,7 @@ JOINTS = len(find_layout(LAYOUT))
 WIDTHS = (16, 32, 64, 96, 128)  # channels at a half, a quarter and so on of the picture's side
 STRIDE = 4  # pixels of a heat map's cell
 SPREAD = 1.25  # cells, of the heat maps to learn
-_DEPTH_WEIGHT = 20.0  # a tenth of a body height then weighs as much as one e-fold of a heat map's likelihood
+_DEPTH_WEIGHT = 4.0  # larger ones were tried: depth is then learnt at the cost of places
 
 
 def build(side: int = SIDE, widths: tuple[int, ...] = WIDTHS) -> keras.Model:

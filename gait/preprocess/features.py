@@ -16,7 +16,7 @@ from gait.pose.sequence import PoseSequence
 from gait.preprocess.poses import extract_with_poses, prepare_poses
 from gait.preprocess.walks import Extracted, Prepared, Task, Walk
 
-VERSION = 1  # raised when a feature's formula changes, so that cached ones are made again
+VERSION = 2  # raised when a feature's formula changes, so that cached ones are made again
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,22 @@ from gait.cache import Cache, EntryWriter, entry_key
 from gait.errors import GaitmoodError, VideoError
 from gait.fingerprint import store as fingerprints
 from gait.formats.listing import read_walk
+from gait.formats.walks import check_body
 from gait.labels import Sample
 from gait.pose import cleaning, store
 from gait.pose.estimators import ESTIMATORS, PoseSettings, check_ready, estimate_video
+from gait.pose.facts import facts_of
 from gait.pose.flat import REMARK, flatten, is_flat
 from gait.pose.sequence import PoseSequence
 from gait.preprocess.walks import Extracted, Prepared, Task, prepare_walks, walk_content
-from gait.skeleton import find_layout
+from gait.skeleton import centre_on_hips, find_layout, scale_by_torso
 
-NOTES = 1  # raised when more is noted of a walk, so that cached ones are made again
+NOTES = 2  # raised when more is noted of a walk, so that cached ones are made again
 MIN_COVERAGE = 0.5
 MIN_LEGS_VISIBLE = 0.5
 MIN_SECONDS = 0.5
+MIN_MOVEMENT = 0.02  # torso lengths, a centimetre: the way of the joint that moves most, against the hips
+IN_DOUBT = "direction not known: left and right may be exchanged in the whole walk"
 _BODY = ("_shoulder", "_hip", "_knee")
 
 
@@ -98,6 +102,7 @@ def extract_with_poses(
         write(task.preprocess, sequence, entry)
         facing, flat = sequence.notes.get("direction", {}).get("facing"), sequence.notes.get("flat", False)
         entry.meta.update(decoded=len(sequence), remarks=remarks, facing=facing, flat=flat)
+        entry.meta["poses"] = asdict(facts_of(sequence))
     fingerprints.keep_motion(sequence, content, source, cache)
     return Extracted(content, key, len(sequence))
 
@@ -129,7 +134,8 @@ def _read_file(sample: Sample) -> tuple[PoseSequence, list[str]]:
     measured, remarks = read_walk(sample.path, sample.keypoints)
     flat = is_flat(measured)
     _check_joints(flatten(measured) if flat else measured)
-    return clean_file(measured), [*remarks, *([REMARK] if flat else [])]
+    sequence = clean_file(measured)
+    return sequence, [*remarks, *([REMARK] if flat else []), *_sides(sequence)]
 
 
 def clean_file(sequence: PoseSequence) -> PoseSequence:
@@ -167,6 +173,10 @@ def _check_joints(sequence: PoseSequence) -> None:
             f"shoulders, hips and knees are known together in {covered:.0%} of the frames ({joints[least]} in "
             f"{known[:, least].mean():.0%}); at least {MIN_COVERAGE:.0%} are needed: a walk needs the whole body"
         )
+    check_body(sequence.world, sequence.layout)
+    joints = scale_by_torso(centre_on_hips(sequence.world, sequence.layout), sequence.layout)
+    if not np.nanmax(np.nanmax(joints, axis=0) - np.nanmin(joints, axis=0)) > MIN_MOVEMENT:
+        raise VideoError("nothing moves: the body holds one pose in all frames; a walk was expected")
 
 
 def check_length(sequence: PoseSequence) -> None:
@@ -185,4 +195,8 @@ def remarks_on(sequence: PoseSequence) -> list[str]:
         remarks.append(f"left and right put right in {mended} of {len(sequence)} frames")
     if sequence.coverage < 1:
         remarks.append(f"a person in view in {sequence.coverage:.0%} of the frames")
-    return remarks
+    return remarks + _sides(sequence)
+
+
+def _sides(sequence: PoseSequence) -> list[str]:
+    return [IN_DOUBT] if cleaning.sides_in_doubt(sequence) else []
