@@ -120,7 +120,9 @@ def measure_clip(path: Path, every: int, settings: PoseSettings) -> Agreement:
 
 def take(sequence: PoseSequence, rows: slice) -> PoseSequence:
     """Some frames of a pose sequence."""
-    arrays = {name: getattr(sequence, name)[rows] for name in ("image", "world", "visibility", "time", "observed")}
+    arrays = {
+        name: getattr(sequence, name)[rows] for name in ("image", "world", "visibility", "time", "observed")
+    }
     return replace(sequence, **arrays, root=None, mended=None, unique=None)
 
 

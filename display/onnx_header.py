@@ -34,7 +34,7 @@ def read_header(content: bytes) -> tuple[tuple[int, ...], dict[str, str]]:
         kind = _first(_first(graph, _INPUT), _TYPE)
         shape = _first(_first(kind, _TENSOR), _SHAPE)
         lengths = [_fields(part).get(_LENGTH, 0) for number, part in _walk(shape) if number == _DIMENSION]
-    except (LookupError, ValueError, TypeError) as error:
+    except (LookupError, ValueError, TypeError, StopIteration) as error:
         raise GaitmoodError("an ONNX file was expected; it has no graph with an input") from error
     metadata = {_text(entry.get(_KEY)): _text(entry.get(_VALUE)) for entry in entries}
     return tuple(length if isinstance(length, int) else 0 for length in lengths), metadata

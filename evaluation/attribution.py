@@ -110,10 +110,10 @@ def _beside(
     beside = []
     for share in [share for share in parts if abs(share.points) >= _MOVED][:_BESIDE]:
         kind, part = share.name.split(" of the ")
-        own = [one for one in compared.values() if _tells(one.name, part, kind)]
+        own = [one for one in compared.values() if _tells(one.name, part, kind) and np.isfinite(one.value)]
         own.sort(key=lambda one: (-one.unusual, one.name))
         beside.append((share.name, tuple(own[:_BESIDE])))
-    return tuple(beside)
+    return tuple((name, own) for name, own in beside if own)
 
 
 def _tells(name: str, part: str, kind: str) -> bool:
@@ -204,7 +204,7 @@ def _exchange(bundle: Bundle, stored: np.ndarray, population: Population | None)
     """
     how = bundle.record.preprocess
     own, spread = stored.mean(axis=1, keepdims=True), _lengths(stored.std(axis=1, keepdims=True))
-    mean, wanted, words = own, np.zeros_like(spread), "the same body kept still"
+    mean, wanted, words = own * np.repeat([1, 0], 3), np.zeros_like(spread), "the same body kept still"
     if population is not None:
         gists = bundle.record.gists[population.rows, 1:].reshape(len(population.rows), 2, how.joints, -1)
         middle = np.median(gists[..., :6], axis=0)
@@ -219,6 +219,7 @@ def _exchange(bundle: Bundle, stored: np.ndarray, population: Population | None)
             if kind == POSTURE:
                 centre[:, :, joints, :3] = mean[:, :, joints, :3]
             else:
+                centre[:, :, joints, 3:] = mean[:, :, joints, 3:]
                 size[:, :, joints] = scale[:, :, joints]
         return (centre + (stored - own) * size).astype(np.float32)
 

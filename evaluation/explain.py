@@ -30,6 +30,12 @@ class ExplainOptions:
     """Folder with walks over which to measure what each part of the body is needed for."""
     labels: Path | None = None
     """Label file of --data: a labels.csv or a rating spreadsheet. By default found by looking into the folder."""
+    emotions: Literal["step", "proxemo"] | None = None
+    """Keypoint files: the emotions that integer labels mean; by default as in training (see train.py)."""
+    keypoint_rate: float | None = None
+    """Keypoint files that do not say: frames per second; by default as in training."""
+    keypoint_first: Literal["left", "right"] | None = None
+    """Keypoint files of Emotion-Gait and MDT-GCN: the side of the first arm and leg; by default as in training."""
     classes: str | None = None
     """For a plain Keras file: its classes in the order of its outputs, separated by commas."""
     rate: float = 15.0
@@ -55,10 +61,11 @@ class ExplainOptions:
         GaitmoodError
             A number is not positive.
         """
-        for name in ("rate", "jobs"):
+        for name in ("rate", "keypoint_rate", "jobs"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise GaitmoodError(f"--{name}: a number above 0 was expected, found {value}.")
+                flag = name.replace("_", "-")
+                raise GaitmoodError(f"--{flag}: a number above 0 was expected, found {value}.")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -106,12 +106,15 @@ def _gather(
 ) -> tuple[tuple[Walk, ...], tuple[Walk, ...], list[tuple[str, str]]]:
     """Prepared walks: those to explain, and those of the data set; and what is left out."""
     samples, left_out = [], []
+    keypoints = _keypoint_options(options, record) if record.preprocess.keypoints else None
     for text in options.walks:
-        more, out = _samples_of(text, record)
+        more, out = _samples_of(text, keypoints)
         samples += more
         left_out += out
     samples = list({sample.name: sample for sample in samples}.values())
-    others, out = _in_folder(options.data, record, options.labels) if options.data is not None else ([], [])
+    others, out = (
+        _in_folder(options.data, keypoints, options.labels) if options.data is not None else ([], [])
+    )
     left_out += out
     cache, started = Cache(options.cache), time.time()
     explained, measured = (
@@ -142,11 +145,18 @@ def _prepare(
     return prepared.walks
 
 
-def _samples_of(text: str, record: bundles.Record) -> Found:
+def _keypoint_options(options: ExplainOptions, record: bundles.Record) -> KeypointOptions:
+    """How keypoint files are read: as in training, but for what the user says now."""
+    names = ("emotions", "keypoint_rate", "keypoint_first")
+    now = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    return KeypointOptions.of_run({**record.options, **now})
+
+
+def _samples_of(text: str, keypoints: KeypointOptions | None) -> Found:
     """The walks that a user's word stands for: a file, FILE#WALK, or all of a folder."""
     path, name = Path(text), ""
     if path.is_dir():
-        return _in_folder(path, record)
+        return _in_folder(path, keypoints)
     if not path.exists() and "#" in text:
         file, _, name = text.rpartition("#")
         path = Path(file)
@@ -156,9 +166,9 @@ def _samples_of(text: str, record: bundles.Record) -> Found:
         )
     if not path.name.lower().endswith(KEYPOINT_EXTENSIONS):
         return [Sample(path, text)], []
-    if not record.preprocess.keypoints:
+    if keypoints is None:
         raise GaitmoodError(f"{text}: holds keypoints; this model looks at frames, and needs the video.")
-    listing = list_walks({str(path): path}, KeypointOptions.of_run(record.options))
+    listing = list_walks({str(path): path}, keypoints)
     walks = [Sample(p, shown, label, keypoints=place) for shown, p, place, label in listing.walks]
     if name:
         walks = [sample for sample in walks if sample.keypoints.name == name]
@@ -167,8 +177,7 @@ def _samples_of(text: str, record: bundles.Record) -> Found:
     return walks, listing.left_out
 
 
-def _in_folder(folder: Path, record: bundles.Record, labels: Path | None = None) -> Found:
-    keypoints = KeypointOptions.of_run(record.options) if record.preprocess.keypoints else None
+def _in_folder(folder: Path, keypoints: KeypointOptions | None, labels: Path | None = None) -> Found:
     collection = find_samples(folder, labels, keypoints=keypoints)
     for note in collection.notes:
         say(f"  {note}")

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDTH = 1.6  # inches of a frame
+# The more it costs to cover a place, the less is seen through its colour.
+_COLOURS = [(0.1, 0.3, 0.9, 0.85), (0.1, 0.3, 0.9, 0), (0.9, 0.1, 0.1, 0), (0.9, 0.1, 0.1, 0.85)]
+_PLACES = (0, 0.5, 0.5, 1)
 _LEAST = 0.01  # of probability: a scale that ends below would make nothing look like something
 
 
@@ -48,9 +51,11 @@ def saliency_png(found: Saliency) -> bytes:
 
 def _draw(figure: Figure, row: Any, found: Saliency, maps: np.ndarray) -> None:
     """A row of grey frames under red and blue, on a scale of its own, in points."""
-    most = max(_LEAST, float(np.abs(maps).max()))
+    from matplotlib.colors import LinearSegmentedColormap
+
+    most = 100 * max(_LEAST, float(np.abs(maps).max()))
+    colours = LinearSegmentedColormap.from_list("falls", list(zip(_PLACES, _COLOURS, strict=True)))
     for axes, picture, values in zip(row, found.pictures, maps, strict=True):
         axes.imshow(picture.mean(axis=-1), cmap="gray", vmin=0, vmax=255)
-        alpha = 0.75 * np.abs(values) / most
-        shown = axes.imshow(100 * values, cmap="RdBu_r", vmin=-100 * most, vmax=100 * most, alpha=alpha)
+        shown = axes.imshow(100 * values, cmap=colours, vmin=-most, vmax=most)
     figure.colorbar(shown, ax=list(row), label="points", shrink=0.8)

@@ -328,7 +328,7 @@ class VideoWriter:
         """
         frame = frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2]
         if self._stream is None:
-            self._stream, self._shape = self._add_stream(frame), frame.shape
+            self._stream, self._shape = self._add_stream(frame, timed=seconds is not None), frame.shape
         if frame.shape != self._shape:
             raise VideoError(f"the frames' size changes from {self._shape[:2]} to {frame.shape[:2]}")
         picture = _to_yuv(frame) if self._quick else av.VideoFrame.from_ndarray(frame, format="rgb24")
@@ -338,7 +338,7 @@ class VideoWriter:
         self._container.mux(self._stream.encode(picture))
         self.frames += 1
 
-    def _add_stream(self, frame: np.ndarray) -> Any:
+    def _add_stream(self, frame: np.ndarray, timed: bool) -> Any:
         rate = Fraction(float(self._rate)).limit_denominator(1001)
         try:
             stream = self._container.add_stream("libx264", rate=rate)
@@ -350,8 +350,9 @@ class VideoWriter:
         if self._quick:
             stream.options |= {"preset": "ultrafast", "tune": "zerolatency"}
             stream.codec_context.thread_count = 1
-            stream.codec_context.time_base = _TICK
             stream.codec_context.colorspace = _BT601
+        if timed:
+            stream.codec_context.time_base = _TICK
         return stream
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
+from videofiles import map_here
 
+from gait.models import classical
 from gait.pose.sequence import PoseSequence
 from gait.pose.store import save_npz
 from gait.skeleton import convert, find_layout
@@ -67,6 +70,18 @@ def write_gaits(folder: Path, labels: dict[str, int], first: int = 0) -> Path:
     return folder / "features.h5"
 
 
+def work_here(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
+    """Run scripts in a folder, without worker processes, with forests of ten trees."""
+    monkeypatch.chdir(folder)
+    for place in ("gait.preprocess.walks", "gait.fingerprint.taking", "evaluation.testing"):
+        monkeypatch.setattr(f"{place}.map_items", map_here)
+    forest = classical.Classical(
+        classical.RandomForestClassifier, {"n_estimators": 10}, {"min_samples_leaf": [1]}
+    )
+    monkeypatch.setattr(classical, "random_forest", forest)
+    return folder
+
+
 def in_picture(sequence: PoseSequence) -> PoseSequence:
     """The walk as files without depth know it."""
     return replace(sequence, world=np.full_like(sequence.world, np.nan), root=None, root_source="none")
@@ -90,9 +105,15 @@ def write_coco(path: Path, sequence: PoseSequence, others: Sequence[PoseSequence
 def write_openpose(folder: Path, series: str, sequence: PoseSequence) -> list[Path]:
     """A file for each frame, with the 25 joints of OpenPose."""
     points = _with_confidence(sequence)
-    places = {joint: find_layout(sequence.layout).index(joint) for joint in find_layout(sequence.layout).joints}
+    places = {
+        joint: find_layout(sequence.layout).index(joint) for joint in find_layout(sequence.layout).joints
+    }
     middle = {"neck": "shoulder", "mid_hip": "hip"}
-    toes = {f"{side}_{toe}": f"{side}_foot_index" for side in ("left", "right") for toe in ("big_toe", "small_toe")}
+    toes = {
+        f"{side}_{toe}": f"{side}_foot_index"
+        for side in ("left", "right")
+        for toe in ("big_toe", "small_toe")
+    }
     columns = []
     for joint in find_layout("openpose25").joints:
         names = [f"{side}_{middle[joint]}" for side in ("left", "right")] if joint in middle else [joint]

@@ -300,7 +300,7 @@ def test_the_command_writes_a_run_folder(folder, tmp_path, capsys):
     assert main(argv) == 0
     said = capsys.readouterr().out
     assert "Clusters of 9 walks" in said
-    assert "zz/still.npz: no rhythm" in said
+    assert "zz/still.npz: nothing moves" in said
     assert "zz/copy.npz: the same walk as brisk/p0.npz" in said
     assert {path.name for path in out.iterdir()} == {*FILES, "options.json"}
     with (out / "clusters.csv").open(newline="") as file:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_walks import ROOT
 
 from gait.errors import GaitmoodError, VideoError
 from gait.features import (
@@ -19,6 +20,7 @@ from gait.features import (
     measure,
     walk_features,
 )
+from gait.features.__main__ import GROUPS, page
 from gait.features.motion import body_height
 from gait.pose.sequence import PoseSequence
 from gait.skeleton import convert, find_layout, turn
@@ -386,10 +388,24 @@ def test_registries():
     for table in (FEATURES, FRAME_FEATURES):
         for name, feature in table.items():
             assert name == feature.name
-            assert all((feature.unit, feature.part, feature.words, feature.source))
+            assert all((feature.unit, feature.part, feature.words, feature.formula, feature.source))
     assert {feature.group for feature in FEATURES.values()} == {"posture", "movement", "gait", "effort"}
     assert all(names <= set(FEATURES) for names in UNRELIABLE.values())
     assert set(UNRELIABLE) <= set(VIEWS)
+
+
+def test_the_page_of_features_is_the_one_that_the_code_prints():
+    """Made by ``python -m gait.features > docs/features.md``."""
+    text = page()
+    assert (ROOT / "docs" / "features.md").read_text(encoding="utf-8") == text
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == [
+        name for group in GROUPS for name, feature in FEATURES.items() if feature.group == group
+    ]
+    for row in rows:
+        cells = row.replace(r"\|", "").strip("| ").split(" | ")
+        assert len(cells) == 7, row
+        assert all(cell.strip() for place, cell in enumerate(cells) if place != 5), row
 
 
 def test_every_left_feature_has_a_right_one():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from keypoint_walks import hide, in_picture, walker, write_coco, write_npz_walks, write_openpose
+from keypoint_walks import hide, in_picture, walker, work_here, write_coco, write_npz_walks, write_openpose
 from small_walks import in_process
 from videofiles import map_here
 
@@ -17,7 +17,6 @@ from gait.features import FEATURES, FRAME_FEATURES, frame_features, measure
 from gait.features.motion import body_height
 from gait.formats.listing import WalkInFile
 from gait.labels import Sample
-from gait.models import classical
 from gait.pose.cleaning import clean
 from gait.pose.flat import flatten, is_flat
 from gait.preprocess import JointPreprocess
@@ -49,7 +48,9 @@ def test_a_flat_figure_has_the_proportions_that_the_camera_saw(view):
     # Perspective: who comes nearer shows feet that are nearer still. Who crosses the picture does not.
     assert error.mean() < (0.02 if view in ("left", "right") else 0.05)
     sizes = np.ptp(found.world[..., 1], axis=1)
-    assert sizes[-30:].mean() == pytest.approx(sizes[:30].mean(), rel=0.05)  # though the picture's grow or shrink
+    assert sizes[-30:].mean() == pytest.approx(
+        sizes[:30].mean(), rel=0.05
+    )  # though the picture's grow or shrink
 
 
 def test_of_nobody_and_of_no_legs_no_figure_is_made():
@@ -147,15 +148,7 @@ def write_flat_walks(folder, kind: str, people: int = 4, first: int = 0) -> None
 
 @pytest.fixture
 def here(monkeypatch, tmp_path):
-    """In an empty folder, without worker processes, a forest of ten trees."""
-    monkeypatch.chdir(tmp_path)
-    for place in ("gait.preprocess.walks", "gait.fingerprint.taking"):
-        monkeypatch.setattr(f"{place}.map_items", map_here)
-    forest = classical.Classical(
-        classical.RandomForestClassifier, {"n_estimators": 10}, {"min_samples_leaf": [1]}
-    )
-    monkeypatch.setattr(classical, "random_forest", forest)
-    return tmp_path
+    return work_here(monkeypatch, tmp_path)
 
 
 def ran(capsys, script, *arguments) -> str:

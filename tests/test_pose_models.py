@@ -1,4 +1,4 @@
-"""``--pose-models`` through the commands: asked for before the work, remembered by the model, named anew where it moved."""
+"""``--pose-models``: asked for before the work, remembered by the model, named anew where it has moved."""
 
 from __future__ import annotations
 
@@ -33,7 +33,12 @@ FOREST = ("--model", "random_forest", "--jobs", "1")
 def world(tmp_path, monkeypatch):
     """Six videos in an empty folder, and an estimator that knows who walks in them and notes how it was asked."""
     monkeypatch.chdir(tmp_path)
-    for module in ("gait.preprocess.walks", "gait.fingerprint.taking", "evaluation.testing"):
+    for module in (
+        "gait.preprocess.walks",
+        "gait.fingerprint.taking",
+        "evaluation.testing",
+        "training.cross_validation",
+    ):
         monkeypatch.setattr(f"{module}.map_items", map_here)
     few = classical.Classical(
         classical.RandomForestClassifier, {"n_estimators": 5}, {"min_samples_leaf": [1, 2]}
@@ -107,7 +112,7 @@ def test_ones_own_blazepose_files_are_looked_for_before_the_work(world, capsys):
     assert "mine: pose_landmark_full.tflite expected in this folder" in error
     assert world == []
     shutil.copy("mine/pose_detection.tflite", "mine/pose_landmark_full.tflite")
-    out = ran(capsys, "train", *FOREST, "--pose-models", "mine", "--cross-validate", "3")
+    out = ran(capsys, "train", *FOREST, "--pose-models", "mine", "--cross-validate", "2")
     assert set(world) == {PoseSettings("blazepose", models=Path("mine"))}
     assert "predictions.csv, poses.csv" in out
 

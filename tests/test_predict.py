@@ -70,6 +70,22 @@ class Run:
         return self.said["frames"]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _models_are_compiled_once():
+    """Loading a model again gives the one that was loaded before: compiling takes longer than these videos."""
+    loads, known = bundles.load, {}
+
+    def load(path, assumed=None):
+        place = Path(path).absolute()
+        if place not in known:
+            known[place] = loads(path, assumed)
+        return known[place]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bundles, "load", load)
+        yield
+
+
 @pytest.fixture(scope="module")
 def raw(walk, joints_model, tmp_path_factory) -> Run:
     """A keypoint model's answers as they are, in all three forms."""

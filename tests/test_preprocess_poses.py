@@ -245,7 +245,10 @@ def test_joints_that_are_all_nan(tmp_path, store, how):
 @both
 def test_joints_in_the_picture_only(tmp_path, store, how):
     flat = replace(walker(), world=np.full_like(walker().world, np.nan), observed=None)
-    assert "joints in the picture only" in reason(how, keypoints(tmp_path, flat), store)
+    sample = keypoints(tmp_path, flat)
+    assert stored(how, sample, store).flat
+    (note,) = how.prepare([sample], store).notes
+    assert note == "a.npz: joints in the picture only: depth is not known, compare only walks of one view"
 
 
 def test_one_joint_that_is_never_known_is_named_and_does_not_stop_features(tmp_path, store):
@@ -303,26 +306,31 @@ def test_a_remark_that_walks_share_is_said_once(tmp_path, store, seen):
 # --- Rendered ----------------------------------------------------------------------------------------------
 
 
-def test_joints_estimated_on_a_rendered_video_are_near_the_true_ones(tmp_path, store, pose_models):
+# Measured on eight rendered walks a view, medians over joints and frames in torso lengths (half a metre): in the
+# plane of the picture 0.10 to 0.13 from the front and 0.12 to 0.20 from the side, along the line of sight 0.22 to
+# 0.36 and 0.12 to 0.16. The bounds are 20 % above the walk that is looked at here.
+@pytest.mark.parametrize(
+    ("view", "height", "width", "plane", "most", "most_deep"),
+    [("left", 360, 640, (1, 2), 0.155, 0.18), ("front", 640, 360, (0, 1), 0.12, 0.30)],
+)
+def test_joints_estimated_on_a_rendered_video_are_near_the_true_ones(
+    tmp_path, store, pose_models, view, height, width, plane, most, most_deep
+):
     from gait.video import FrameSize, write_video
     from synthesis.poses import true_poses
     from synthesis.render import render
     from synthesis.walks import make_walk
 
-    made = make_walk("happy", "left", subject=1, seconds=2.0, size=FrameSize(360, 640), place="hall")
+    made = make_walk("happy", view, subject=1, seconds=2.0, size=FrameSize(height, width), place="hall")
     write_video(tmp_path / "v.mp4", render(made), 30.0)
-    estimated, true = (
-        stored(JOINTS, sample, store).entry.read("joints")
-        for sample in (
-            Sample(tmp_path / "v.mp4", "v.mp4"),
-            keypoints(tmp_path, true_poses(made)),
-        )
-    )
-    frames = min(len(estimated), len(true))
-    assert frames > 0.9 * len(true)
-    apart = np.linalg.norm(estimated[:frames] - true[:frames], axis=-1)
-    assert np.median(apart) < 0.25  # torso lengths, of half a metre
-    limbs = [5, 6, 8, 9, 11, 12, 14, 15]
-    stride = [np.ptp(joints[:, 12, 2]) for joints in (estimated[:frames], true[:frames])]
-    assert stride[0] == pytest.approx(stride[1], rel=0.25)
-    assert np.median(apart[:, limbs]) < 0.35
+    samples = (Sample(tmp_path / "v.mp4", "v.mp4"), keypoints(tmp_path, true_poses(made)))
+    estimated, true = (stored(JOINTS, sample, store).entry.read("joints") for sample in samples)
+    assert len(estimated) == len(true)
+    apart = np.abs(estimated - true)
+    assert np.median(np.linalg.norm(apart[..., plane], axis=-1)) < most
+    (deep,) = {0, 1, 2} - set(plane)
+    assert np.median(apart[..., deep]) < most_deep
+    feet = [12, 15]
+    forward = [np.ptp(joints[:, feet, 2], axis=0).mean() for joints in (estimated, true)]
+    # How far a foot goes forward is hardly seen from the front: a fifth of it is found, in those walks up to a third.
+    assert (0.8 if view == "left" else 0.1) < forward[0] / forward[1] < 1.1

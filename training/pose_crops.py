@@ -26,8 +26,8 @@ STORED = 160  # pixels; what the network sees is the middle of it
 MARGIN = 1.25  # side of what is stored over that of what is seen: room for turns and shifts
 # Shares of pictures with the person's own region, more or less; with a wider one, as when looking for people; the
 # rest are windows anywhere, with some part of a person or none.
-CLOSE, WIDE = 0.6, 0.28
-_CLOSE_SIDES, _WIDE_SIDES, _WINDOW_SIDES = (0.8, 1.4), (1.3, 4.0), (0.2, 0.8)
+CLOSE, WIDE = 0.65, 0.25
+_CLOSE_SIDES, _WIDE_SIDES, _WINDOW_SIDES = (0.85, 1.35), (1.3, 4.0), (0.2, 0.8)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ from gait.splits import groups_of, hold_out
 from training import runs
 from training.posenet import COMMAND, PoseNetOptions
 
+_TALL = 0.5  # of the picture, from head to feet
+
 
 @dataclass(frozen=True)
 class Result:
@@ -118,9 +120,9 @@ def _fit_and_save(
     scores = score(model, check)
     say(
         f"Best epoch {keeper.best_epoch} of {len(keeper.history['loss'])}: lowest validation loss.\n"
-        f"On {scores['pictures']:,} pictures of people who were not trained on (they chose the epoch: optimistic): "
-        f"PCK@0.2 {scores['pck']:.1%}, depth off by {scores['depth_error']:.1%} of the body height, "
-        f"presence right in {scores['presence']:.1%}."
+        f"On {scores['pictures']:,} pictures of people who were not trained on (they chose the epoch: optimistic): of "
+        f"the {scores['whole']:,} with a whole person, PCK@0.2 {scores['pck']:.1%}, depth off by "
+        f"{scores['depth_error']:.1%} of the body height; of all, presence of joints right in {scores['presence']:.1%}."
     )
     record = posenet_file.PoseNetRecord(
         layout=posenet_file.LAYOUT,
@@ -193,9 +195,10 @@ def score(model: Any, pictures: Any) -> dict[str, float]:
     Returns
     -------
     dict
-        ``pictures``; ``pck``, the share of joints within 0.2 torso sizes, see
-        :func:`gait.pose.accuracy.correct_keypoints`; ``depth_error``, mean absolute, body heights; both of joints that
-        are in the picture; ``presence``, the share of joints of which the network says rightly whether they are.
+        ``pictures``; ``presence``, the share of joints of which the network says rightly whether they are in the
+        picture. Of those pictures that show a whole person about as large as when followed (``whole``): ``pck``, the
+        share of joints within 0.2 torso sizes, see :func:`gait.pose.accuracy.correct_keypoints`; ``depth_error``, mean
+        absolute, body heights.
     """
     from gait.pose.accuracy import correct_keypoints
     from gait.pose.heat_maps import find_peaks
@@ -205,12 +208,14 @@ def score(model: Any, pictures: Any) -> dict[str, float]:
         shown, points, depth = pictures.read(number)
         answer = model.predict_on_batch(shown)
         inside = ((points >= 0) & (points < 1)).all(axis=-1)
-        right.append(correct_keypoints(find_peaks(answer["heat_maps"]), points, posenet_file.LAYOUT)[inside])
-        off.append(np.abs(answer["depth"] - depth)[inside])
+        near = inside.all(axis=1) & (np.ptp(points[..., 1], axis=1) > _TALL)
+        right.append(correct_keypoints(find_peaks(answer["heat_maps"]), points, posenet_file.LAYOUT)[near])
+        off.append(np.abs(answer["depth"] - depth)[near])
         seen.append((answer["presence"] > 0.5) == inside)
     seen = np.concatenate(seen)
     return {
         "pictures": len(seen),
+        "whole": sum(map(len, right)),
         "pck": float(np.concatenate(right).mean()),
         "depth_error": float(np.concatenate(off).mean()),
         "presence": float(seen.mean()),

@@ -27,9 +27,9 @@ class PoseNetOptions:
     """Name of the model file; --poses posenet uses saved_models/posenet.h5."""
     validation: float = 0.1
     """Share of the walks to validate on: whole people. They choose the epoch."""
-    epochs: int = 20
+    epochs: int = 8
     """Passes over the training pictures."""
-    batch_size: int = 16
+    batch_size: int = 8
     """Pictures of a training step."""
     learning_rate: float = 0.002
     """Largest step size of Adam; it falls to nothing along half a cosine."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gait.features import DIRECTED, FEATURES, UNRELIABLE, Feature
 
-_GROUPS = {"posture": "Posture", "movement": "Movement", "gait": "Gait", "effort": "Effort"}
+GROUPS = {"posture": "Posture", "movement": "Movement", "gait": "Gait", "effort": "Effort"}
 _COLUMNS = ("name", "unit", "body part", "what it is", "how it is computed", "not reliable from", "source")
 _NEEDS = {"depth": ["depth"], "root": ["the path through space"], "world": []}
 _INTRODUCTION = f"""
@@ -36,7 +36,7 @@ concerned.
 def page() -> str:
     """The page, in Markdown."""
     parts = ["# The features of a walk", _INTRODUCTION.strip()]
-    for group, title in _GROUPS.items():
+    for group, title in GROUPS.items():
         features = [feature for feature in FEATURES.values() if feature.group == group]
         parts.append(f"## {title}: {len(features)} features")
         rows = [_COLUMNS, ("---",) * len(_COLUMNS), *map(_row, features)]

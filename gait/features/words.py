@@ -148,4 +148,5 @@ def amount(feature: Feature, value: float, unit: bool = True) -> str:
     number = f"{value:.{digits}f}"
     if not float(number):
         number = f"{0:.{digits}f}"  # never -0
+    words = words.removesuffix("s") if float(number) == 1 and words == "degrees" else words
     return f"{number} {words}".rstrip() if unit else number

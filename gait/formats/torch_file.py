@@ -163,7 +163,7 @@ class _Tensor(StandIn):
         places = np.full(self.shape, self.offset)
         for axis, (n, step) in enumerate(zip(self.shape, self.strides, strict=True)):
             places += step * np.arange(n).reshape([-1 if a == axis else 1 for a in range(len(self.shape))])
-        return numbers[places]
+        return np.asarray(numbers[places])  # a tensor without axes is not a bare number
 
 
 def _rebuild(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Any:

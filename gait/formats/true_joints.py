@@ -15,7 +15,7 @@ from gait.skeleton import find_layout, turn
 LAYOUT = "blazepose33"
 ENDING = ".joints.npz"
 # What zipfile, NumPy and a missing joint raise over bytes that are not a walk's true joints.
-_DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, BadZipFile)
+_DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, BadZipFile)
 _ARRAYS = ("joint_names", "world", "image", "camera_rotation", "time", "frame_size")
 
 

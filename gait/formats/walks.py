@@ -266,7 +266,9 @@ def check_time(time: np.ndarray) -> None:
             f"{after:g} in frame {wrong[0] + 1}"
         )
     if len(time) > 1 and not (step := float(time[-1] - time[0]) / (len(time) - 1)) <= _SLOWEST:
-        raise KeypointError(f"time stamps {step:g} apart on average; seconds expected, and at least one frame each")
+        raise KeypointError(
+            f"time stamps {step:g} apart on average; seconds expected, and at least one frame each"
+        )
 
 
 def check_length(frames: int) -> None:

@@ -166,8 +166,8 @@ def _pool(x: Any, name: str) -> Any:
 class GroupedConvolution(layers.Layer):
     """Convolution 3 x 3 in which every group of output channels sees its own group of input channels.
 
-    What ``Conv2D(groups=...)`` computes, with its weights; but its gradient takes 25 times as long in TensorFlow without
-    a GPU.
+    What ``Conv2D(groups=...)`` computes, with its weights; but the gradient of that takes 25 times as long in
+    TensorFlow without a GPU.
 
     Parameters
     ----------

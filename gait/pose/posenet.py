@@ -58,8 +58,13 @@ def build(side: int = SIDE, widths: tuple[int, ...] = WIDTHS) -> keras.Model:
 
 
 def _residual_block(x: Any, width: int, name: str) -> Any:
-    """Two convolutions beside a shortcut, at half the resolution (He et al. 2016, figure 2)."""
-    shortcut = layers.Conv2D(width, 1, 2, use_bias=False, name=f"{name}_shortcut")(x)
+    """Two convolutions beside a shortcut, at half the resolution (He et al. 2016, figure 2).
+
+    The shortcut halves by means (He et al. 2019, "Bag of tricks", ResNet-D): nothing it sees is skipped, and training
+    a strided 1 x 1 convolution on small batches crashes TensorFlow 2.21 (oneDNN).
+    """
+    shortcut = layers.AveragePooling2D(2, name=f"{name}_halve")(x)
+    shortcut = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_shortcut")(shortcut)
     x = layers.Conv2D(width, 3, 2, "same", use_bias=False, name=f"{name}_conv1")(x)
     x = layers.ReLU(name=f"{name}_relu1")(_normalised(x, f"{name}_conv1"))
     x = layers.Conv2D(width, 3, 1, "same", use_bias=False, name=f"{name}_conv2")(x)

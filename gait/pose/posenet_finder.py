@@ -27,7 +27,7 @@ WINDOW_SIZES = (1, 2, 4)  # of the picture's longer side, its halves, its quarte
 MIN_PRESENCE = 0.5  # mean over the joints
 # In a window: a body that is cut off there would get a region that is cut off too.
 MIN_WHOLE = 0.8
-CIRCLE = 1.1  # radius of the whole body about the hips, over the distance of the farthest joint from them
+CIRCLE = 1.0  # radius of the whole body about the hips, over the distance of the farthest joint from them
 SMALLEST, LARGEST = 0.2, 2.0  # sides of regions that are believed, over the side of what was looked at
 _APART = 0.25  # of a region's side: hips nearer than this are one person's
 _LEAST_PIXELS = 8

@@ -174,8 +174,16 @@ def _check_joints(sequence: PoseSequence) -> None:
             f"{known[:, least].mean():.0%}); at least {MIN_COVERAGE:.0%} are needed: a walk needs the whole body"
         )
     check_body(sequence.world, sequence.layout)
+    _check_moves(sequence)
+
+
+def _check_moves(sequence: PoseSequence) -> None:
+    """Raise VideoError where a keypoint file holds a body that keeps still."""
     joints = scale_by_torso(centre_on_hips(sequence.world, sequence.layout), sequence.layout)
-    if not np.nanmax(np.nanmax(joints, axis=0) - np.nanmin(joints, axis=0)) > MIN_MOVEMENT:
+    known = np.isfinite(joints)
+    highest = joints.max(axis=0, initial=-np.inf, where=known)
+    way = highest - joints.min(axis=0, initial=np.inf, where=known)
+    if not way.max() > MIN_MOVEMENT:
         raise VideoError("nothing moves: the body holds one pose in all frames; a walk was expected")
 
 
