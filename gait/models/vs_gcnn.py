@@ -75,7 +75,13 @@ def network(image: Any, classes: int) -> dict[str, Any]:
     x = _pool(_convolution(x, second, GROUPS, "stage2_convolution2"), "stage2_pool2")
     x = layers.Dropout(DROPOUT, name="stage2_dropout")(normalised(x, "stage2_normalise"))
     x = _convolution(x, third, GROUPS, "stage3_convolution1")
-    x = _convolution(x, 1, 1, "stage3_convolution2", stride=2)
+    # ReLU after the last one, too, as published. It starts well above 0, which no softmax sees: logits that all fall
+    # to 0 would never rise again.
+    high = keras.initializers.Constant(5.0)
+    last = layers.Conv2D(
+        1, 3, strides=2, activation="relu", bias_initializer=high, name="stage3_convolution2"
+    )
+    x = last(x)
     logits = layers.Reshape((classes * GROUPS,), dtype="float32", name="view_emotion")(x)
     return {"view_emotion": logits, **_answers(logits, classes)}
 
@@ -151,10 +157,9 @@ def published_weights(arrays: TorchArrays) -> dict[str, list[np.ndarray]]:
     return weights
 
 
-def _convolution(x: Any, filters: int, groups: int, name: str, stride: int = 1) -> Any:
-    # ReLU also after the last one, as published: logits are not negative.
+def _convolution(x: Any, filters: int, groups: int, name: str) -> Any:
     if groups == 1:
-        return layers.Conv2D(filters, 3, strides=stride, activation="relu", name=name)(x)
+        return layers.Conv2D(filters, 3, activation="relu", name=name)(x)
     return layers.ReLU(name=f"{name}_relu")(GroupedConvolution(filters, groups, name=name)(x))
 
 
