@@ -11,7 +11,8 @@ estimator's one-euro filter.
 Trunk (with arms) and legs are looked at apart. A group counts as exchanged where its joints lie nearer to the
 places of their counterparts than to their own by more than ``MARGIN``, as not exchanged in the opposite case,
 and is left out where left and right lie too near to each other to say. A frame is put right where no group is
-exchanged any more. Walks whose direction is said to be unknown are counted by themselves.
+exchanged any more. Walks whose direction is said to be unknown are counted by themselves. The table that is printed
+is Markdown.
 
 People, cameras and places of seeds under 4100 were used in development; the default ones were not.
 """
@@ -57,6 +58,11 @@ GROUPS = {
     "trunk": ("shoulder", "elbow", "wrist", "hip"),
     "legs": ("knee", "ankle", "foot_index"),
 }
+
+COLUMNS = (
+    "view", "exchanges", "walks", "exchanged frames", "put right", "others", "touched",
+    "of unknown direction: walks", "exchanged frames", "put right",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -264,7 +270,7 @@ def main(options: SwapOptions) -> None:
         "occurring": (measure_occurring, options.occurring),
         "injected": (measure_injected, options.injected),
     }
-    say(f"{'':22}{'exchanges':11}{'walks':>6}{'exchanged':>10}{'put right':>10}{'others':>8}{'touched':>9}")
+    say(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}")
     table: dict[str, dict[str, dict[str, int]]] = {}
     for name, view in VIEWS.items():
         table[name] = {}
@@ -292,16 +298,17 @@ def _total(job: partial, seeds: Sequence[int], jobs: int | None) -> tuple[Count,
 
 
 def _print_view(name: str, rows: dict[str, dict[str, int]]) -> None:
-    both = Count(**rows["occurring"]) + Count(**rows["injected"])
-    for label, row in {**rows, "both": vars(both)}.items():
-        count = Count(**row)
-        if count.walks:
-            right = f"{count.right / count.swapped:.1%}" if count.swapped else "-"
-            touched = f"{count.touched / count.others:.2%}" if count.others else "-"
-            say(
-                f"{name:22}{label.replace('direction ', ''):19}{count.walks:6}{count.swapped:8}{right:>10}"
-                f"{count.others:8}{touched:>9}"
-            )
+    for kind in ("occurring", "injected"):
+        known, unknown = Count(**rows[kind]), Count(**rows[f"{kind}, direction unknown"])
+        cells = (name, kind, known.walks, *_shares(known), unknown.walks, *_shares(unknown)[:2])
+        say(f"| {' | '.join(map(str, cells))} |")
+
+
+def _shares(count: Count) -> tuple[int | str, ...]:
+    """Frames exchanged, the share put right, the others, and the share touched; a dash where there are none."""
+    right = f"{count.right / count.swapped:.1%}" if count.swapped else "-"
+    touched = f"{count.touched / count.others:.2%}" if count.others else "-"
+    return count.swapped, right, count.others, touched
 
 
 if __name__ == "__main__":

@@ -35,6 +35,13 @@ class TestOptions:
     """Keypoint files that do not say: frames per second; by default as in training."""
     keypoint_first: Literal["left", "right"] | None = None
     """Keypoint files of Emotion-Gait and MDT-GCN: the side of the first arm and leg; by default as in training."""
+    keypoint_labels: str | None = None
+    """Keypoint files of Emotion-Gait and MDT-GCN: name of the file beside them that holds their labels; by default as
+    in training."""
+    keypoint_unit: float | None = None
+    """Keypoint files: metres in one unit of theirs; by default as in training."""
+    keypoint_person: int | None = None
+    """OpenPose and COCO files with several people: 0 is the one seen in most frames; by default as in training."""
     classes: str | None = None
     """For a plain Keras file: its classes in the order of its outputs, separated by commas."""
     rate: float = 15.0
@@ -60,7 +67,7 @@ class TestOptions:
         GaitmoodError
             A number is not positive.
         """
-        for name in ("rate", "keypoint_rate", "jobs"):
+        for name in ("rate", "keypoint_rate", "keypoint_unit", "jobs"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise GaitmoodError(

@@ -432,7 +432,9 @@ def leak_lines(report: Report) -> list[str]:
     why = reasons(report.leaks)
     people = not all(leak.is_copy for leak in report.leaks)
     who = ", or the people in them," if people else ""
-    lines = [f"LEAK: {len(names)} of these walks{who} {'was' if len(names) + people == 1 else 'were'} in training:"]
+    lines = [
+        f"LEAK: {len(names)} of these walks{who} {'was' if len(names) + people == 1 else 'were'} in training:"
+    ]
     lines += [f"  {printable(f'{n}: {why[n]}' if n in why else n)}" for n in names[:_LEAKS_LISTED]]
     if len(names) > _LEAKS_LISTED:
         lines.append(f"  and {len(names) - _LEAKS_LISTED} more, marked 'leak' below")

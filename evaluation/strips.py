@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gait.cache import Cache, content_hash
+from gait.cache import Cache
 from gait.drawing import draw, frame_inside
 from gait.errors import GaitmoodError, VideoError
 from gait.formats.listing import read_walk
@@ -19,6 +19,8 @@ from gait.pose.estimators import PoseSettings
 from gait.pose.sequence import PoseSequence
 from gait.predictions import Predictions
 from gait.preprocess.poses import clean_file, known_poses, pose_settings_of
+from gait.preprocess.walks import walk_content
+from gait.segments import Segment
 from gait.video import FrameSize, expected_frames, open_video
 
 MOST = 6  # mistakes with pictures
@@ -84,12 +86,12 @@ def _strip(sample: Sample, cache: Cache, settings: PoseSettings) -> bytes | None
             sequence = read_walk(sample.path, sample.keypoints)[0]
             sequence = sequence if is_flat(sequence) else clean_file(sequence)
             return _jpeg([_skeletons(sequence, _moments(*sequence.unique), _SKELETON)])
-        known = known_poses(content_hash(sample.path), settings, cache)
+        known = known_poses(walk_content(sample), settings, cache)
         if known is None or not known.observed.any():
-            return _jpeg([_frames(sample.path, _moments(0, expected_frames(sample.path)))])
+            return _jpeg([_frames(sample.footage, _moments(0, expected_frames(sample.footage)))])
         # A walk that is played over and over is seen once: its moments are then those of a stride or two.
         rows = _moments(*known.unique)
-        frames = _frames(sample.path, rows)
+        frames = _frames(sample.footage, rows)
         size = FrameSize(_HEIGHT, max(frames[0].shape[1], _SKELETON.width))
         return _jpeg([[frame_inside(frame, size) for frame in frames], _skeletons(known, rows, size)])
     except (GaitmoodError, OSError):
@@ -101,7 +103,7 @@ def _moments(first: int, end: int) -> list[int]:
     return [first + int((part + 0.5) * (end - first) / _MOMENTS) for part in range(_MOMENTS)]
 
 
-def _frames(path: Path, rows: Sequence[int]) -> list[np.ndarray]:
+def _frames(path: Path | Segment, rows: Sequence[int]) -> list[np.ndarray]:
     """Frames (H, W, 3) of these numbers, ascending; of a damaged video those that there are."""
     frames: list[np.ndarray] = []
     with open_video(path, FrameSize(_HEIGHT, 2 * _HEIGHT)) as video:

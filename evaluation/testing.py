@@ -19,7 +19,7 @@ from gait.agreement import HumanAgreement, human_agreement
 from gait.cache import Cache
 from gait.console import say
 from gait.errors import BundleError, GaitmoodError, LeakError, NothingUsableError
-from gait.formats import KEYPOINT_EXTENSIONS, KeypointOptions
+from gait.formats import KEYPOINT_EXTENSIONS, RUN_OPTIONS, KeypointOptions
 from gait.labels import Collection, Sample, find_samples
 from gait.leaks import Leak, reasons
 from gait.options import write_options
@@ -114,8 +114,7 @@ def _find(options: TestOptions, record: bundles.Record) -> Collection:
 
 def _keypoint_options(options: TestOptions, record: bundles.Record) -> KeypointOptions:
     """How keypoint files are read: as in training, but for what the user says now."""
-    names = ("emotions", "keypoint_rate", "keypoint_first")
-    now = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    now = {name: getattr(options, name) for name in RUN_OPTIONS if getattr(options, name) is not None}
     return KeypointOptions.of_run({**record.options, **now})
 
 
@@ -183,9 +182,7 @@ def _floors(record: bundles.Record, walks: Sequence[Walk]) -> dict[str, tuple[st
     return dict(floors.answers(record.gists, record.training_labels, floors.gists(record.preprocess, walks)))
 
 
-def _leaks(
-    walks: Sequence[Walk], record: bundles.Record, cache: Cache, options: TestOptions
-) -> list[Leak]:
+def _leaks(walks: Sequence[Walk], record: bundles.Record, cache: Cache, options: TestOptions) -> list[Leak]:
     """What the walks share with those that training has seen, for training or for validation.
 
     Raises
@@ -212,7 +209,9 @@ def _say_flat(walks: Sequence[Walk], record: bundles.Record) -> None:
         count, (known, tested) = len(walks) - flat, kinds
     else:
         return
-    say(f"  {count} of {len(walks)} walks have {tested}, the model was trained on {known}: its answers are no test.")
+    say(
+        f"  {count} of {len(walks)} walks have {tested}, the model was trained on {known}: its answers are no test."
+    )
 
 
 def _in_a_line(bundle: bundles.Bundle) -> str:

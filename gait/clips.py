@@ -16,6 +16,7 @@ import numpy as np
 
 from gait.cache import EntryWriter
 from gait.errors import VideoError
+from gait.segments import Segment
 from gait.video import FrameSize, VideoReader, open_video
 
 MIN_SECONDS = 0.5
@@ -107,7 +108,11 @@ def letterbox(frame: np.ndarray, size: FrameSize) -> np.ndarray:
 
 
 def store_frames(
-    path: Path, rate: float, size: FrameSize, entry: EntryWriter, watch: Watch = contextlib.nullcontext
+    path: Path | Segment,
+    rate: float,
+    size: FrameSize,
+    entry: EntryWriter,
+    watch: Watch = contextlib.nullcontext,
 ) -> None:
     """Write a walk's frames at a fixed rate and size to a cache entry, array ``frames`` (F, H, W, 3) uint8.
 

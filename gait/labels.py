@@ -29,6 +29,7 @@ from gait.label_files import (
 )
 from gait.label_names import NameIndex, class_name, list_files, listed
 from gait.ratings import Ratings, Survey, is_survey, read_survey
+from gait.segments import Segment
 from gait.video import EXTENSIONS
 
 __all__ = ["Collection", "Ratings", "Sample", "find_samples", "order_classes", "perceived_label"]
@@ -59,6 +60,8 @@ class Sample:
         Which walk of a keypoint file it is; None for a video.
     recording : str or None
         Name of the walk that it is a copy of, or is copied by, where copies were found.
+    segment : Segment or None
+        The stretch of a video and the boxes of the person in it; None for a whole video.
     """
 
     path: Path
@@ -71,6 +74,12 @@ class Sample:
     arousal: float | None = None
     keypoints: WalkInFile | None = None
     recording: str | None = None
+    segment: Segment | None = None
+
+    @property
+    def footage(self) -> Path | Segment:
+        """What :func:`gait.video.open_video` takes of a video."""
+        return self.segment or self.path
 
     @property
     def source(self) -> str:

@@ -280,9 +280,7 @@ def _rules(source: Layout, target: Layout) -> list[dict[int, float]]:
     return [{source.index(joint): weight for joint, weight in rule.items()} for rule in named]
 
 
-def _shown(
-    rules: list[dict[int, float]], target: Layout, sequence: PoseSequence
-) -> list[dict[int, float]]:
+def _shown(rules: list[dict[int, float]], target: Layout, sequence: PoseSequence) -> list[dict[int, float]]:
     """Rules of which that of the head leaves out what a walk hides: an ear, from the side; the nose, from behind.
 
     The choice holds for all of the walk: from frame to frame it would make the head jump.

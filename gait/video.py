@@ -18,6 +18,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from gait.errors import VideoError
+from gait.segments import Cropper, Segment
 
 EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 MAX_STEP = 5.0
@@ -41,28 +42,34 @@ class VideoReader:
     Attributes
     ----------
     frames, errors : int
-        Frames decoded and packets that failed so far.
+        Frames handed out and packets that failed so far.
+    picture : FrameSize or None
+        Of a segment: size of the upright pictures that its frames are cut from.
+    corners : list of (int, int)
+        Of a segment: left and top of each frame so far in its picture.
     """
 
-    def __init__(self, container: Any, fit: FrameSize | None = None):
+    def __init__(self, container: Any, fit: FrameSize | None = None, segment: Segment | None = None):
         self._container = container
         # Not the first: a cover picture may stand before the video.
         self._stream = container.streams.best("video")
         # Not frame threads: each holds a frame, and after a damaged packet near the end as many good frames
         # are lost as there are threads, so that what is read would depend on the machine.
         self._stream.thread_type = "SLICE"
-        self._fit = fit
+        self._fit, self._segment = fit, segment
+        self.picture: FrameSize | None = None
+        self.corners: list[tuple[int, int]] = []
         self._scaler, self._second_scaler = VideoReformatter(), VideoReformatter()
         self._square_scaler = VideoReformatter()
         # Asked of the first frame only: it holds for the whole track, and in PyAV 18.1 every look at a frame's
         # side data keeps that frame in memory for good.
-        self._orientation: tuple[int, bool] | None = None
+        self._orientation: tuple[int, bool] | None = None if segment is None else (0, False)
         self.frames = 0
         self.errors = 0
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         clock = _Clock()
-        for frame in self._decode():
+        for frame in self._decode() if self._segment is None else self._cut(self._segment):
             self._frame = frame
             array = self._to_array(frame, self._fit, self._scaler)
             self.frames += 1
@@ -86,6 +93,27 @@ class VideoReader:
                 continue
             yield from frames
 
+    def _cut(self, segment: Segment) -> Iterator[av.VideoFrame]:
+        """The segment's frames, upright and cut to the person; decoding ends with them."""
+        number, scaler, filmed = -1, VideoReformatter(), None
+        for number, frame in enumerate(self._decode()):
+            if number < segment.frames[0]:
+                continue
+            filmed = filmed or _orientation(frame)
+            picture = _upright(_scaled(frame, None, scaler), *filmed)
+            if self.picture != (size := FrameSize(*picture.shape[:2])):
+                self.picture, cropper = size, Cropper(segment, size.height, size.width)
+            cut = av.VideoFrame.from_ndarray(cropper.cut(number, picture), "rgb24")
+            cut.pts, cut.time_base = frame.pts, frame.time_base
+            self.corners.append(cropper.corner(number))
+            yield cut
+            if number == segment.frames[-1]:
+                return
+        if self.picture is None:
+            raise VideoError(
+                f"the boxes begin at frame {segment.frames[0]}, the video has {number + 1} frames"
+            )
+
     def _packets(self) -> Iterator[av.Packet]:
         """The stream's packets, and at the end an empty one: the decoder then hands out what it holds."""
         try:
@@ -104,8 +132,11 @@ class VideoReader:
         return self._upright(_scaled(frame, box, scaler))
 
     def _upright(self, array: np.ndarray) -> np.ndarray:
-        turns, mirrored = self._orientation
-        return np.ascontiguousarray(np.rot90(array[::-1] if mirrored else array, turns))
+        return _upright(array, *self._orientation)
+
+
+def _upright(array: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
+    return np.ascontiguousarray(np.rot90(array[::-1] if mirrored else array, turns))
 
 
 def _scaled(frame: av.VideoFrame, box: FrameSize | None, scaler: VideoReformatter) -> np.ndarray:
@@ -173,15 +204,17 @@ class open_video:  # noqa: N801 - used like the function it stands for
 
     Parameters
     ----------
-    path : path or str
-        The file.
+    path : path, str or Segment
+        The file; or a stretch of one, of which the frames are handed out that it holds, cut to its person. Their time
+        counts from the first of them.
     fit : FrameSize, optional
         Scale every frame down or up to the largest size inside this box, aspect ratio kept.
 
     Raises
     ------
     VideoError
-        The file is empty, cannot be opened, is no video, or holds no video stream.
+        The file is empty, cannot be opened, is no video, or holds no video stream; while reading, where it ends
+        before the segment begins.
 
     Examples
     --------
@@ -189,13 +222,14 @@ class open_video:  # noqa: N801 - used like the function it stands for
     ...     for seconds, frame in video: ...
     """
 
-    def __init__(self, path: Path | str, fit: FrameSize | None = None):
-        self._path = Path(path)
+    def __init__(self, path: Path | str | Segment, fit: FrameSize | None = None):
+        self._segment = path if isinstance(path, Segment) else None
+        self._path = Path(path.path if isinstance(path, Segment) else path)
         self._fit = fit
 
     def __enter__(self) -> VideoReader:
         self._container = _open_container(self._path)
-        return VideoReader(self._container, self._fit)
+        return VideoReader(self._container, self._fit, self._segment)
 
     def __exit__(self, *_: object) -> None:
         self._container.close()
@@ -226,11 +260,13 @@ def _unusable(container: Any) -> str | None:
     return None
 
 
-def expected_frames(path: Path | str) -> int:
+def expected_frames(path: Path | str | Segment) -> int:
     """How many frames a progress bar may expect: the packets of the picture, counted without decoding them.
 
     Raises VideoError as :class:`open_video` does.
     """
+    if isinstance(path, Segment):
+        return len(path)
     with open_video(path) as video:
         return sum(packet.size > 0 for packet in video._packets())
 

@@ -131,3 +131,35 @@ def _with_confidence(sequence: PoseSequence) -> np.ndarray:
     """(T, V, 3) x, y, confidence; 0 where a joint is not known."""
     known = np.isfinite(sequence.image).all(axis=2, keepdims=True)
     return np.concatenate([np.nan_to_num(sequence.image), 0.9 * known], axis=2).astype(np.float64)
+
+
+_BVH_NAMES = {
+    "shoulder": "Arm",
+    "elbow": "ForeArm",
+    "hand": "Hand",
+    "hip": "UpLeg",
+    "knee": "Leg",
+    "foot": "Foot",
+}
+
+
+def write_bvh(path: Path, sequence: PoseSequence, unit: float) -> Path:
+    """Motion capture whose joints have places of their own, ``unit`` metres to one of the file's units."""
+    sequence = convert(sequence, "gait16")
+    points = (sequence.world + sequence.root[:, None]).astype(np.float64) / unit
+    names = find_layout("gait16").joints
+    sided = {
+        f"{side}_{part}": side.title() + _BVH_NAMES[part] for side in ("left", "right") for part in _BVH_NAMES
+    }
+    called = {"spine": "Spine", "neck": "Neck", "head": "Head", **sided}
+    channels = "OFFSET 0 0 0\nCHANNELS 3 Xposition Yposition Zposition\n"
+    parts = [f"JOINT {called[name]}\n{{\n{channels}}}\n" for name in names[1:]]
+    rows = np.concatenate([points[:, :1], points[:, 1:] - points[:, :1]], axis=1).reshape(len(points), -1)
+    motion = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f"HIERARCHY\nROOT Hips\n{{\n{channels}{''.join(parts)}}}\nMOTION\nFrames: {len(rows)}\n"
+        f"Frame Time: {1 / sequence.rate:.6f}\n{motion}\n",
+        encoding="utf-8",
+    )
+    return path

@@ -15,6 +15,7 @@ from gait.fingerprint.taking import Taken, take_prints
 from gait.formats import KeypointOptions
 from gait.labels import Collection, Sample, find_samples
 from gait.leaks import Leak, Traced, find_leaks, reasons
+from gait.options import plain
 from gait.preprocess import KINDS, Walk
 from gait.preprocess.poses import pose_settings_of
 from training.options import TrainOptions
@@ -135,7 +136,8 @@ def check_test_folder(
     """
     if not TEST_FOLDER.is_dir() or TEST_FOLDER.resolve() == options.videos.resolve():
         return
-    keypoints = KeypointOptions(labels=False) if KINDS[how.kind].keypoints else None
+    said = replace(KeypointOptions.of_run(plain(options)), labels=False)
+    keypoints = said if KINDS[how.kind].keypoints else None
     try:
         tested = find_samples(TEST_FOLDER, keypoints=keypoints).samples
     except GaitmoodError:  # test.py says what is wrong with it

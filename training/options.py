@@ -47,6 +47,13 @@ class TrainOptions:
     """Keypoint files that do not say: frames per second; by default 30."""
     keypoint_first: Literal["left", "right"] = "left"
     """Keypoint files of Emotion-Gait and MDT-GCN: the side of the first arm and leg."""
+    keypoint_labels: str | None = None
+    """Keypoint files of Emotion-Gait and MDT-GCN: name of the file beside them that holds their labels; by default as
+    their authors named it."""
+    keypoint_unit: float | None = None
+    """Keypoint files: metres in one unit of theirs; by default 0.01 for BVH, 1 for Emotion-Gait and MDT-GCN."""
+    keypoint_person: int = 0
+    """OpenPose and COCO files with several people: 0 is the one seen in most frames, 1 the next, and so on."""
     frame_size: str = "auto"
     """Height x width of a clip's frames, such as 80x45; auto: the videos' own shape, longer side 80 (spatiotemporal:
     224x224)."""
@@ -119,6 +126,7 @@ class TrainOptions:
             "frames",
             "rate",
             "keypoint_rate",
+            "keypoint_unit",
             "epochs",
             "patience",
             "batch_size",

@@ -145,7 +145,7 @@ def _clip_settings(options: TrainOptions, samples: Sequence[Sample]) -> dict[str
     if options.frame_size != "auto":
         size = _frame_size(options.frame_size)
     elif find_entry(options.model).kind == "clips":
-        size = choose_frame_size([sample.path for sample in samples])
+        size = choose_frame_size([sample.footage for sample in samples])
     else:  # the size that the network was described for
         return {"background": options.background}
     return {"height": size.height, "width": size.width, "background": options.background}

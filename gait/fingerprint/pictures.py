@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gait.fingerprint.prints import PICTURE, SECONDS, Print, at_fixed_rate, make_print
+from gait.segments import Segment
 from gait.video import FrameSize, open_video
 
 SIDE = 64  # pixels of the grey square
@@ -67,8 +68,8 @@ class PictureWatcher:
         return found
 
 
-def picture_print(path: Path) -> Print | None:
-    """The fingerprint of a video file; see :meth:`PictureWatcher.finish`.
+def picture_print(path: Path | Segment) -> Print | None:
+    """The fingerprint of a video file, or of a stretch of it; see :meth:`PictureWatcher.finish`.
 
     Raises
     ------

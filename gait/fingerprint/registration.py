@@ -136,7 +136,9 @@ class _Pictures:
 
     def place(self, one: np.ndarray, other: np.ndarray) -> float:
         moving = one.var(axis=0) + other.var(axis=0)
-        return _correlation(one.mean(axis=0), other.mean(axis=0), 1 / (moving + _MOVING * moving.mean() + 1e-9))
+        return _correlation(
+            one.mean(axis=0), other.mean(axis=0), 1 / (moving + _MOVING * moving.mean() + 1e-9)
+        )
 
 
 def _squares(pictures: Print) -> np.ndarray:

@@ -15,6 +15,7 @@ from gait.fingerprint.pictures import SIDE, PictureWatcher, picture_print
 from gait.fingerprint.prints import MOTION, PICTURE, Print, Prints, pack, unpack
 from gait.pose import cleaning
 from gait.pose.sequence import PoseSequence
+from gait.segments import Segment
 from gait.video import VideoReader
 
 VERSION = 1  # raised when the same walk gives another fingerprint
@@ -37,7 +38,7 @@ def find(key: str, cache: Cache) -> Prints | None:
     return None if found is None else unpack(found.read("packed").tobytes())
 
 
-def keep_picture(path: Path, content: str, cache: Cache) -> Prints:
+def keep_picture(path: Path | Segment, content: str, cache: Cache) -> Prints:
     """The fingerprint of a video's pictures, from the cache or by reading it.
 
     Raises

@@ -100,7 +100,7 @@ def _take(task: _Task) -> Taken:
     if task.sample.keypoints is not None:
         return _taken(content, _of_file(task, content))
     return _taken(
-        content, store.keep_picture(task.sample.path, content, task.cache), _of_video(task, content)
+        content, store.keep_picture(task.sample.footage, content, task.cache), _of_video(task, content)
     )
 
 

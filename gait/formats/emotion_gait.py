@@ -93,7 +93,7 @@ def _read_labels(path: Path, options: KeypointOptions, gaits: list[str], notes: 
         place = beside if beside != path and beside.is_file() else False
     if place is False:
         return {}
-    place = Path(place)
+    place = path.parent / place
     try:
         classes = options.emotion_map()
         with open_h5(place) as file:

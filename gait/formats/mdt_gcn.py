@@ -144,7 +144,7 @@ def _load_labels(
         place = False
     if place is False:
         return numbers, None
-    place = Path(place)
+    place = path.parent / place
     try:
         names, values = _split(load_pickle(place.read_bytes()))
     except OSError as error:

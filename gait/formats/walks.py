@@ -41,6 +41,13 @@ class KeypointError(GaitmoodError):
     """A keypoint file or walk cannot be used; the message is the reason, without the file's name."""
 
 
+# Option of a training or a test -> field of KeypointOptions.
+RUN_OPTIONS = {
+    "emotions": "emotions",
+    **{f"keypoint_{name}": name for name in ("rate", "first", "labels", "unit", "person")},
+}
+
+
 @dataclass(frozen=True)
 class KeypointOptions:
     """What keypoint files do not say themselves. A format that does not need an option leaves it alone.
@@ -51,8 +58,8 @@ class KeypointOptions:
         Frames per second, for files without: Emotion-Gait, MDT-GCN, OpenPose and COCO. None is
         :data:`DEFAULT_RATE`.
     labels : path, None or False
-        File with the labels of Emotion-Gait or MDT-GCN; None looks beside the joints for the name the
-        authors gave it, False reads no labels.
+        File with the labels of Emotion-Gait or MDT-GCN, in the folder of the joints where no other is named; None
+        looks there for the name the authors gave it, False reads no labels.
     emotions : str or None
         Which of :data:`EMOTION_MAPS` the integers of those labels mean.
     first : {"left", "right"}
@@ -81,10 +88,20 @@ class KeypointOptions:
 
     @classmethod
     def of_run(cls, options: Mapping[str, Any]) -> KeypointOptions:
-        """What the options of a training or a test, as a bundle keeps them, say of keypoint files."""
-        given = {name: options.get(f"keypoint_{name}") for name in ("rate", "first")}
-        said = {name: value for name, value in given.items() if value is not None}
-        return cls(emotions=options.get("emotions"), **said)
+        """What the options of a training or a test, as a bundle keeps them, say of keypoint files.
+
+        Raises
+        ------
+        KeypointError
+            A value that cannot be meant. Labels lie beside the joints: a model is tested on others than it was
+            trained on.
+        """
+        said = {RUN_OPTIONS[name]: options.get(name) for name in RUN_OPTIONS}
+        if (labels := said["labels"]) and Path(labels).name != labels:
+            raise KeypointError(
+                f"--keypoint-labels: the name of a file beside the joints was expected, found {labels}"
+            )
+        return cls(**{name: value for name, value in said.items() if value is not None})
 
     def emotion_map(self) -> tuple[str, ...]:
         """The chosen integer-to-emotion map.

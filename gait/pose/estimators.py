@@ -12,11 +12,13 @@ import numpy as np
 
 from gait.errors import GaitmoodError
 from gait.pose.blazepose import BlazePose
+from gait.pose.root import estimate_root
 from gait.pose.sequence import PoseSequence
 from gait.pose.tracking import Finder, Landmarks, PeopleTracker, SingleTracker
 from gait.pose.watching import Tracker, Watcher
 from gait.pose.weights import load_weights
-from gait.video import open_video
+from gait.segments import Segment
+from gait.video import FrameSize, open_video
 
 Frames = Iterable[tuple[float, np.ndarray]]
 
@@ -96,24 +98,37 @@ def estimate(source: Path | str | Frames, name: str = "blazepose", **settings: A
     return estimate_people(source, PoseSettings(name=name, **settings), people=1)[0]
 
 
-def estimate_video(path: Path | str, settings: PoseSettings = PoseSettings()) -> PoseSequence:
+def estimate_video(path: Path | str | Segment, settings: PoseSettings = PoseSettings()) -> PoseSequence:
     """As :func:`estimate`, in the form that a worker process takes: two picklable arguments."""
     return estimate_people(path, settings, people=1)[0]
 
 
 def estimate_people(
-    source: Path | str | Frames, settings: PoseSettings, people: int = 1
+    source: Path | str | Segment | Frames, settings: PoseSettings, people: int = 1
 ) -> list[PoseSequence]:
     """Pose sequences of the ``people`` who walk through a video longest, the longest first.
 
     All have one row a frame of the video. The list is shorter where fewer people are seen, but never empty:
-    where nobody is, it holds one sequence of coverage 0. See :func:`estimate` for the rest.
+    where nobody is, it holds one sequence of coverage 0. Within a segment joints are found in its frames and placed
+    in the whole picture. See :func:`estimate` for the rest.
     """
-    if isinstance(source, str | Path):
+    if isinstance(source, str | Path | Segment):
         with open_video(source) as video:
             found = _sequences(video, settings, people)
+            if isinstance(source, Segment):
+                found = [_in_picture(one, video.corners, video.picture) for one in found]
             return [replace(one, notes=one.notes | {"damaged": video.errors}) for one in found]
     return _sequences(source, settings, people)
+
+
+def _in_picture(sequence: PoseSequence, corners: list[tuple[int, int]], picture: FrameSize) -> PoseSequence:
+    """Joints of frames that were cut out of pictures, the corner of each known, where they lie in these."""
+    size = picture.height, picture.width
+    image = (sequence.image + np.array(corners)[:, None]).astype(sequence.image.dtype)
+    if sequence.root is None:
+        return replace(sequence, image=image, frame_size=size)
+    root = estimate_root(image, sequence.world, sequence.visibility, size, layout=sequence.layout)
+    return replace(sequence, image=image, frame_size=size, root=root)
 
 
 def _sequences(frames: Frames, settings: PoseSettings, people: int) -> list[PoseSequence]:

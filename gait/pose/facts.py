@@ -87,9 +87,7 @@ def in_a_line(facts: Sequence[PoseFacts]) -> str:
     periods = [one.loop_period for one in facts if one.loop_period is not None]
     loops = f"none of the {len(facts)} walks is a loop"
     if periods:
-        loops = (
-            f"{len(periods)} of {len(facts)} walks are loops of {_span(periods)} frames, the first lap is used"
-        )
+        loops = f"{len(periods)} of {len(facts)} walks are loops of {_span(periods)} frames, the first lap is used"
     coverage = _span([one.coverage for one in facts], "{:.0%}")
     visibility = _span([one.mean_visibility or 0 for one in facts], "{:.2f}")
     filled, left_open = (

@@ -21,6 +21,9 @@ MOST_APART = 0.015
 # A seam over the median step, median over the seams: 13 to 50 in those clips, under 5 on the spot.
 LEAST_JUMP = 7.0
 SHORTEST_SECONDS = 0.6
+LONGEST_SECONDS = (
+    60.0  # a few steps are shorter by far; looking for any lap takes time with the square of the length
+)
 _BODY = ("shoulder", "hip", "knee", "ankle")
 
 
@@ -64,7 +67,7 @@ def find_loop(sequence: PoseSequence) -> Loop | None:
     Returns
     -------
     Loop or None
-        The shortest stretch with both signs. A loop that is cut so well that its seam shows no jump is not
+        The shortest stretch with both signs, up to ``LONGEST_SECONDS``. A loop that is cut so well that its seam shows no jump is not
         told from a walk on the spot, and None.
     """
     if len(sequence) < 2:
@@ -77,7 +80,8 @@ def find_loop(sequence: PoseSequence) -> Loop | None:
     usual = float(np.nanmedian(steps))
     if not usual > 0:
         return None
-    periods = np.arange(shortest, len(places) // 2 + 1)
+    longest = min(len(places) // 2, round(LONGEST_SECONDS * sequence.rate))
+    periods = np.arange(shortest, longest + 1)
     apart = np.array([_apart(places, period) for period in periods])
     for index in _dips(apart):
         loop = _check(int(periods[index]), float(apart[index]), np.nan_to_num(steps) / usual)

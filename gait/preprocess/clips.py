@@ -17,6 +17,7 @@ from gait.errors import VideoError
 from gait.fingerprint.store import watched
 from gait.labels import Sample
 from gait.preprocess.walks import Extracted, Prepared, Task, Walk, prepare_walks, walk_content
+from gait.segments import Segment
 from gait.video import FrameSize, open_video
 
 
@@ -94,7 +95,7 @@ class ClipPreprocess:
         return scaled
 
 
-def choose_frame_size(paths: Sequence[Path], long_side: int = 80, look_at: int = 25) -> FrameSize:
+def choose_frame_size(paths: Sequence[Path | Segment], long_side: int = 80, look_at: int = 25) -> FrameSize:
     """Frame size that fits most of the videos: their median aspect ratio, ``long_side`` pixels the long way.
 
     At most ``look_at`` videos, spread evenly over the list, are opened.
@@ -107,7 +108,7 @@ def choose_frame_size(paths: Sequence[Path], long_side: int = 80, look_at: int =
     return FrameSize(round(height), round(width))
 
 
-def _first_frame_size(path: Path) -> FrameSize | None:
+def _first_frame_size(path: Path | Segment) -> FrameSize | None:
     try:
         with open_video(path) as video:
             for _, frame in video:
@@ -125,7 +126,7 @@ def _extract(task: Task) -> Extracted:
         return Extracted(content, key, found.length("frames"))
     with task.cache.write(key) as entry:
         watch = partial(watched, content=content, cache=task.cache)
-        clips.store_frames(task.sample.path, how.rate, how.size, entry, watch)
+        clips.store_frames(task.sample.footage, how.rate, how.size, entry, watch)
         if damaged := entry.meta["damaged"]:
             entry.meta["remarks"] = [f"{damaged} damaged packet(s) skipped while decoding"]
     return Extracted(content, key, entry.meta["decoded"])

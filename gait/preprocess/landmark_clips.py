@@ -22,6 +22,7 @@ from gait.pose.weights import load_face_mesh
 from gait.preprocess.clips import ClipPreprocess
 from gait.preprocess.poses import pose_settings_of, poses_of, prepare_poses
 from gait.preprocess.walks import Extracted, Prepared, Task, Walk, prepare_walks, walk_content
+from gait.segments import Segment
 from gait.video import VideoReader, open_video
 
 VERSION = 1  # raised when the same poses come out differently, so that cached ones are made again
@@ -137,7 +138,7 @@ def _extract(task: Task) -> Extracted:
     key = entry_key("landmark clips", content, settings)
     if (found := cache.find(key)) is not None:
         return Extracted(content, key, found.meta["decoded"])
-    path, sequence = task.sample.path, None
+    path, sequence = task.sample.footage, None
     if how.landmarks != "none":
         sequence = poses_of(path, content, pose_settings, cache)
     with cache.write(key) as entry:
@@ -146,7 +147,7 @@ def _extract(task: Task) -> Extracted:
 
 
 def _store_video(
-    how: LandmarkClipPreprocess, path: Path, sequence: PoseSequence | None, entry: EntryWriter
+    how: LandmarkClipPreprocess, path: Path | Segment, sequence: PoseSequence | None, entry: EntryWriter
 ) -> None:
     # Frames as they were filmed are only needed to look for a face.
     fit = None if how.landmarks == "face" else how.size

@@ -21,6 +21,7 @@ from gait.pose.facts import facts_of
 from gait.pose.flat import REMARK, flatten, is_flat
 from gait.pose.sequence import PoseSequence
 from gait.preprocess.walks import Extracted, Prepared, Task, prepare_walks, walk_content
+from gait.segments import Segment
 from gait.skeleton import centre_on_hips, find_layout, scale_by_torso
 
 NOTES = 2  # raised when more is noted of a walk, so that cached ones are made again
@@ -92,7 +93,7 @@ def extract_with_poses(
     if (found := cache.find(key)) is not None:
         return Extracted(content, key, found.meta["decoded"])
     if sample.keypoints is None:
-        sequence = poses_of(sample.path, content, pose_settings, cache)
+        sequence = poses_of(sample.footage, content, pose_settings, cache)
         check_view(sequence)
         remarks = remarks_on(sequence)
     else:
@@ -108,11 +109,11 @@ def extract_with_poses(
 
 
 def poses_of(
-    path: Path,
+    path: Path | Segment,
     content: str,
     settings: PoseSettings,
     cache: Cache,
-    estimate: Callable[[Path, PoseSettings], PoseSequence] | None = None,
+    estimate: Callable[[Path | Segment, PoseSettings], PoseSequence] | None = None,
 ) -> PoseSequence:
     """A video's pose sequence, cleaned; what the estimator said is kept in the cache."""
     if (known := known_poses(content, settings, cache)) is not None:

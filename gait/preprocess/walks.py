@@ -74,7 +74,8 @@ class Extracted:
 
 
 def walk_content(sample: Sample) -> str:
-    """What a walk is known by, whatever it is called: the hash of its video's bytes, or of its joints.
+    """What a walk is known by, whatever it is called: the hash of its video's bytes (and of the boxes that it is cut out
+    by), or of its joints.
 
     Raises
     ------
@@ -84,9 +85,10 @@ def walk_content(sample: Sample) -> str:
     if sample.keypoints is not None:
         return _joints_hash(read_walk(sample.path, sample.keypoints)[0])
     try:
-        return content_hash(sample.path)
+        video = content_hash(sample.path)
     except OSError as error:
         raise VideoError(f"cannot be read ({error.strerror})") from error
+    return video if sample.segment is None else sample.segment.content(video)
 
 
 def _joints_hash(sequence: PoseSequence) -> str:
