@@ -44,7 +44,7 @@ def test_st_gcn_from_walks_to_a_report_and_what_it_cannot_use(tmp_path, capsys):
     save_npz(hide(whole, slice(None), slice(25, 26)), tmp_path / "videos" / "sad" / "knee.npz")
     save_npz(walker(seconds=0.3), tmp_path / "videos" / "sad" / "short.npz")
     out = ran(capsys, "train", "--model", "st_gcn", *SMALL)
-    assert "left out: sad/nan.npz: no joints (all are NaN)" in out
+    assert "left out: sad/nan.npz: no joint is known in any frame (all are NaN)" in out
     assert "left out: sad/knee.npz: shoulders, hips and knees are known together in 0%" in out
     assert "left out: sad/short.npz: 0.2" in out
     assert "a walk needs at least 0.5 s" in out

@@ -67,8 +67,8 @@ def find_loop(sequence: PoseSequence) -> Loop | None:
     Returns
     -------
     Loop or None
-        The shortest stretch with both signs, up to ``LONGEST_SECONDS``. A loop that is cut so well that its seam shows no jump is not
-        told from a walk on the spot, and None.
+        The shortest stretch with both signs, up to ``LONGEST_SECONDS``. A loop that is cut so well that its seam
+        shows no jump is not told from a walk on the spot, and None.
     """
     if len(sequence) < 2:
         return None

@@ -74,8 +74,8 @@ class Extracted:
 
 
 def walk_content(sample: Sample) -> str:
-    """What a walk is known by, whatever it is called: the hash of its video's bytes (and of the boxes that it is cut out
-    by), or of its joints.
+    """What a walk is known by, whatever it is called: the hash of its video's bytes (and of the boxes that it is
+    cut out by), or of its joints.
 
     Raises
     ------
