@@ -30,6 +30,8 @@ class ExplainOptions:
     """Folder with walks over which to measure what each part of the body is needed for."""
     labels: Path | None = None
     """Label file of --data: a labels.csv or a rating spreadsheet. By default found by looking into the folder."""
+    pose_models: Path | None = None
+    """Model files of the pose estimator, where those of the training lie somewhere else now (see train.py)."""
     emotions: Literal["step", "proxemo"] | None = None
     """Keypoint files: the emotions that integer labels mean; by default as in training (see train.py)."""
     keypoint_rate: float | None = None

@@ -23,6 +23,7 @@ from gait.labels import Sample, find_samples
 from gait.options import write_options
 from gait.predictions import write_beside
 from gait.preprocess import Walk
+from gait.preprocess.poses import with_pose_models
 from gait.runs import new_run, refuse_filled, write_json
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def run(options: ExplainOptions) -> tuple[str, Path, list[str]]:
         refuse_filled(options.output)
     path = options.model or bundles.newest(options.saved_models)
     record = bundles.known_or_assumed(path, options.classes, options.rate, options.background)
+    record = replace(record, preprocess=with_pose_models(record.preprocess, options.pose_models))
     if options.data is not None and not _of_poses(record):
         raise GaitmoodError(
             f"--data: {path} looks at frames, which have no parts of a body to exchange. Explain walks one by one, or "

@@ -20,7 +20,8 @@ class TestOptions:
     videos: Path | None = None
     """Folder with the walks to test on; by default videosTest/, with --held-out the training's folder."""
     labels: Path | None = None
-    """Label file: a labels.csv or a rating spreadsheet. By default found by looking into the folder."""
+    """Label file: a labels.csv, a rating spreadsheet or an EiLA table of boxes. By default found by looking into the
+    folder."""
     held_out: bool = False
     """Score exactly the walks that training kept aside (train.py --hold-out), found by their content."""
     output: Path | None = None

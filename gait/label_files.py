@@ -16,7 +16,7 @@ from gait.label_names import class_name, listed
 EXPECTED = (
     "expected a table with the columns video and label (optional: subject, split, valence, arousal), or a "
     "rating spreadsheet with video names in row 1, questions that end in ' - EMOTION' in row 2 and one "
-    "participant a row from row 3 on, as .csv (UTF-8) or .xlsx"
+    "participant a row from row 3 on, or an EiLA table of people in boxes, as .csv (UTF-8) or .xlsx"
 )
 SPLITS = ("train", "validation", "test")
 

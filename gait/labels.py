@@ -164,8 +164,8 @@ def find_samples(
     """Find the walks in a folder and its sub-folders, and their labels and subjects.
 
     Labels come from ``labels`` where given, else from a labels.csv in the folder, else from the one rating
-    spreadsheet in it, else from class folders (``happy/a.mp4``). A label that a keypoint file itself gives
-    stands where no table says another, before the folder's name. Subjects come from the label file, then from
+    spreadsheet or EiLA table in it, else from class folders (``happy/a.mp4``). A label that a keypoint file itself
+    gives stands where no table says another, before the folder's name. Subjects come from the label file, then from
     a subjects.csv beside it or in the folder.
 
     Parameters
@@ -173,8 +173,8 @@ def find_samples(
     videos : path or str
         The folder. Hidden files and folders are left alone, links are followed.
     labels : path or str, optional
-        A table with the columns video and label, or a rating spreadsheet (.csv or .xlsx), told apart by
-        content.
+        A table with the columns video and label, a rating spreadsheet, or an EiLA table of people in boxes, who
+        then stand in place of the videos that it names (.csv or .xlsx), told apart by content.
     extensions : sequence of str
         Endings of the files to find, with the dot, in any case.
     keypoints : KeypointOptions, optional
@@ -203,6 +203,9 @@ def find_samples(
         by_folder = any(sample.label is None and _folder_label(sample) for sample in samples)
         samples = _label_by_folder(samples)
         sources = ["class folders"] if by_folder else []
+    elif _is_boxes(table):
+        samples, inside = [replace(sample, label=None) for sample in samples], False
+        samples, index, sources = _cut_by_boxes(samples, table, endings, notes)
     elif is_survey(table):
         # The survey's classes are those of its ratings: other labels would not fit among them.
         samples, inside = [replace(sample, label=None) for sample in samples], False
@@ -219,6 +222,25 @@ def find_samples(
     if ratings is not None:
         classes = ratings.classes
     return Collection(folder, tuple(samples), classes, source, tuple(notes), ratings, tuple(left_out))
+
+
+def _is_boxes(table: Table) -> bool:
+    from gait.formats.eila import is_eila  # which takes the order of classes from here
+
+    return is_eila(table)
+
+
+def _cut_by_boxes(
+    samples: list[Sample], table: Table, endings: Sequence[str], notes: list[str]
+) -> tuple[list[Sample], NameIndex, list[str]]:
+    """The people in boxes in place of the videos they are in, their names, and the source of their labels."""
+    from gait.formats.eila import cut_by_boxes
+
+    samples, said = cut_by_boxes(samples, table.path, endings)
+    notes.extend(said)
+    people = sum(sample.segment is not None for sample in samples)
+    source = f"{table.path.name} ({people} walks of people in boxes)"
+    return samples, NameIndex((sample.name for sample in samples), endings), [source]
 
 
 def _list_walks(
@@ -277,10 +299,11 @@ def _read_survey_table(path: Path, notes: list[str]) -> Table | None:
     except LabelError as error:
         notes.append(f"not used as labels: {error}")
         return None
-    if is_survey(table):
+    if is_survey(table) or _is_boxes(table):
         return table
     notes.append(
-        f"{path.name} is neither labels.csv nor a rating spreadsheet and is not used; --labels FILE would"
+        f"{path.name} is neither labels.csv nor a rating spreadsheet nor an EiLA table and is not used; "
+        "--labels FILE would"
     )
     return None
 

@@ -429,6 +429,9 @@ def test_wrong_use(trained, monkeypatch, tmp_path):
         script.main(["none.mp4"])
     with pytest.raises(GaitmoodError, match="--jobs: a number above 0"):
         script.main(["tests", "--jobs", "0"])
+    (tmp_path / "options.json").write_text('{"walks": [3]}')
+    with pytest.raises(GaitmoodError, match="walks: str was expected, found 3"):
+        script.main(["--config", str(tmp_path / "options.json")])
     (tmp_path / "broken.npz").write_bytes(b"no joints")
     monkeypatch.setattr("gait.preprocess.walks.map_items", map_here)
     with pytest.raises(NothingUsableError, match="none of the walks to explain can be used"):

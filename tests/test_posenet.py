@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import h5py
 import keras
 import numpy as np
@@ -12,6 +14,7 @@ from keypoint_walks import walker
 from small_walks import in_process
 from videofiles import map_here
 
+from benchmarks.posenet import compare
 from gait import bundle as bundles
 from gait.errors import BundleError, GaitmoodError
 from gait.pose import posenet, posenet_file, posenet_finder
@@ -222,6 +225,21 @@ def test_scaled_errors_do_not_see_size_and_place_and_see_all_else():
     np.testing.assert_allclose(
         scaled_errors(aside, true, "gait16")[0], np.linalg.norm(scale * a - b, axis=1), atol=1e-5
     )
+
+
+def test_the_benchmark_tells_misplaced_joints_from_exchanged_sides_and_lost_walkers():
+    true = convert(walker(), "gait16")
+    image, world, observed = true.image.copy(), true.world.copy(), true.observed.copy()
+    for left, right in GAIT16.pairs:
+        image[10:20, [left, right]] = image[10:20, [right, left]]
+    image[:5], world[:5], observed[:5] = np.nan, np.nan, False
+    found = compare(replace(true, image=image, world=world, observed=observed), true)
+    assert found.found.mean() == 1 - 5 / len(true)
+    assert (found.near[:5] == 0).all()
+    assert found.near[20:].all()
+    assert found.near[10:20].mean() < found.near_without_sides[10:20].mean() == 1
+    assert np.isnan(found.millimetres[:5]).all()
+    np.testing.assert_allclose(found.millimetres[5:], 0, atol=1e-2)
 
 
 # --- The file -----------------------------------------------------------------------------------------------

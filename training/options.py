@@ -16,7 +16,8 @@ class TrainOptions:
     videos: Path = Path("videos")
     """Folder with the walks to train on."""
     labels: Path | None = None
-    """Label file: a labels.csv or a rating spreadsheet. By default found by looking into the folder."""
+    """Label file: a labels.csv, a rating spreadsheet or an EiLA table of boxes. By default found by looking into the
+    folder."""
     demo: bool = False
     """Fill empty videos/ and videosTest/ with synthetic walkers first."""
     model: str = "cnn_lstm"

@@ -38,7 +38,8 @@ class PoseNetOptions:
     resume: bool = False
     """Go on with the newest interrupted run, with that run's options."""
     overwrite: bool = False
-    """Replace a model file of the same name instead of giving the new one a number."""
+    """Replace a model file of the same name instead of giving the new one a number. Models of emotions that were
+    trained on its joints then see those of the new one."""
     jobs: int | None = None
     """Worker processes that read videos; by default one a core."""
     cache: Path | None = None

@@ -1,13 +1,15 @@
 """The EiLA annotation table: boxes of walking people in videos, and what several annotators saw in them.
 
-Not joints: what comes out are boxes and labels, for a pose estimator or a tracker to work in.
+Not joints: what comes out are stretches of videos in which boxes follow one person, for a pose estimator to work in or
+for frames to be cut out of, and their labels.
 """
 
 from __future__ import annotations
 
 import ast
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,9 @@ import numpy as np
 
 from gait.errors import LabelError
 from gait.label_files import Table, cell_number, cell_text, read_table
-from gait.label_names import class_name, listed
-from gait.labels import order_classes, perceived_label
+from gait.label_names import NameIndex, class_name, listed
+from gait.labels import Sample, order_classes, perceived_label
+from gait.segments import Segment
 
 COLUMNS = ("video tag", "frame number", "x", "y", "width", "height", "person id", "labels")
 NO_ANSWER = "no annotation"
@@ -136,6 +139,82 @@ def read_eila(path: Path | str, max_gap: int | None = None) -> EilaTable:
         if names:
             notes.append(f"{what} ({len(names)}): {listed(names)}")
     return EilaTable(classes, tuple(walks), tuple(notes))
+
+
+def cut_by_boxes(
+    samples: Sequence[Sample], path: Path | str, extensions: Sequence[str]
+) -> tuple[list[Sample], list[str]]:
+    """The walks of a table in place of the videos that it names, and what the user should know of it.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        Videos, and what else there is: it stays.
+    path : path or str
+        See :func:`read_eila`.
+    extensions : sequence of str
+        Endings that a video tag may leave out.
+
+    Returns
+    -------
+    samples : list of Sample
+        Sorted by name: ``VIDEO#person P``, the person of that video its subject, soft labels over the emotions that
+        are the label of a walk.
+    notes : list of str
+
+    Raises
+    ------
+    LabelError
+        As :func:`read_eila`; or a video tag fits several videos, or several fit one.
+    """
+    table, file = read_eila(path), Path(path).name
+    videos = {sample.name: sample for sample in samples if sample.keypoints is None}
+    tags = _find_videos(table, NameIndex(videos, extensions), file)
+    walks = [walk for walk in table.walks if walk.video in tags]
+    classes = order_classes(walk.label for walk in walks if walk.label)
+    cut = [_to_sample(videos[tags[walk.video]], walk, table.classes, classes) for walk in walks]
+    notes = [f"{file}: {note}" for note in table.notes]
+    for what, names in (
+        ("boxes without a video", sorted({walk.video for walk in table.walks} - set(tags))),
+        (
+            "answers that are no walk's label, no part of soft labels",
+            sorted(set(table.classes) - set(classes)),
+        ),
+    ):
+        if names:
+            notes.append(f"{file}: {what} ({len(names)}): {listed(names)}")
+    rest = [sample for sample in samples if sample.name not in tags.values()]
+    return sorted([*rest, *cut], key=lambda sample: sample.name), notes
+
+
+def _find_videos(table: EilaTable, index: NameIndex, file: str) -> dict[str, str]:
+    """Name of the video of each tag that has one."""
+    found = {tag: index.find(tag, f"{file}, Video Tag") for tag in sorted({w.video for w in table.walks})}
+    tags: dict[str, str] = {}
+    for tag, name in found.items():
+        if name in tags.values():
+            same = listed(other for other in found if found[other] == name)
+            raise LabelError(f"{file}: the video tags {same} fit one video, {name}; call it by one name")
+        if name is not None:
+            tags[tag] = name
+    return tags
+
+
+def _to_sample(video: Sample, walk: BoxWalk, table: tuple[str, ...], classes: tuple[str, ...]) -> Sample:
+    soft = None
+    if walk.soft is not None:
+        shares = dict(zip(table, walk.soft, strict=True))
+        total = sum(shares[name] for name in classes)
+        soft = tuple(shares[name] / total for name in classes)
+    boxes = tuple(tuple(box) for box in walk.boxes.tolist())
+    return replace(
+        video,
+        name=f"{video.name}#{walk.name.removeprefix(walk.video).strip()}",
+        label=walk.label,
+        soft=soft,
+        subject=f"{walk.video} person {walk.person}",
+        segment=Segment(video.path, tuple(walk.frames.tolist()), boxes),
+    )
 
 
 def _read_rows(table: Table, notes: list[str]) -> dict[tuple[str, str], list[_Row]]:

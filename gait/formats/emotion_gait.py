@@ -93,7 +93,7 @@ def _read_labels(path: Path, options: KeypointOptions, gaits: list[str], notes: 
         place = beside if beside != path and beside.is_file() else False
     if place is False:
         return {}
-    place = path.parent / place
+    place = path.parent / place if options.labels is not None else place
     try:
         classes = options.emotion_map()
         with open_h5(place) as file:
