@@ -125,7 +125,7 @@ class ObjectFinder:
         if self._kind == "three a cell":
             return answer[:, :4], scores
         corners, sides = _grid(self._height, self._width)
-        centres = (answer[:, :2]) * sides
+        centres = (answer[:, :2] + corners) * sides
         return np.concatenate([centres, np.exp(answer[:, 2:4]) * sides], axis=1), scores
 
     def _name(self, number: int) -> str:
