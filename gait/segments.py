@@ -50,6 +50,14 @@ class Cropper:
     segment : Segment
     height, width : int
         Of the pictures.
+
+    Attributes
+    ----------
+    height, width : int
+        Of the window.
+    corners : (N, 2) int array
+        Left and top of the window in the picture, for every frame of the stretch; below 0 where it reaches over the
+        edge.
     """
 
     def __init__(self, segment: Segment, height: int, width: int):
@@ -65,17 +73,13 @@ class Cropper:
         self.width, self.height = np.maximum(
             (self._inner[:, 2:] - self._inner[:, :2]).max(axis=0), 2
         ).tolist()
+        self.corners = (self._inner[:, :2] + self._inner[:, 2:] - (self.width, self.height)) // 2
         self._size = height, width
 
-    def corner(self, number: int) -> tuple[int, int]:
-        """Left and top of a frame's window in the picture; below 0 where it reaches over the edge."""
-        left, top, right, bottom = self._inner[number - self._first].tolist()
-        return (left + right - self.width) // 2, (top + bottom - self.height) // 2
-
     def cut(self, number: int, picture: np.ndarray) -> np.ndarray:
-        """The window (h, w, 3) of a picture (H, W, 3) uint8."""
+        """The window (h, w, 3) of the video's frame of that number (H, W, 3) uint8."""
         window = np.zeros((self.height, self.width, 3), picture.dtype)
-        (x, y), inner = self.corner(number), self._inner[number - self._first]
+        inner, (x, y) = self._inner[number - self._first], self.corners[number - self._first].tolist()
         left, top = np.maximum(inner[:2], 0).tolist()
         right, bottom = np.minimum(inner[2:], self._size[::-1]).tolist()
         window[top - y : bottom - y, left - x : right - x] = picture[top:bottom, left:right]

@@ -45,8 +45,6 @@ class VideoReader:
         Frames handed out and packets that failed so far.
     picture : FrameSize or None
         Of a segment: size of the upright pictures that its frames are cut from.
-    corners : list of (int, int)
-        Of a segment: left and top of each frame so far in its picture.
     """
 
     def __init__(self, container: Any, fit: FrameSize | None = None, segment: Segment | None = None):
@@ -58,7 +56,6 @@ class VideoReader:
         self._stream.thread_type = "SLICE"
         self._fit, self._segment = fit, segment
         self.picture: FrameSize | None = None
-        self.corners: list[tuple[int, int]] = []
         self._scaler, self._second_scaler = VideoReformatter(), VideoReformatter()
         self._square_scaler = VideoReformatter()
         # Asked of the first frame only: it holds for the whole track, and in PyAV 18.1 every look at a frame's
@@ -105,7 +102,6 @@ class VideoReader:
                 self.picture, cropper = size, Cropper(segment, size.height, size.width)
             cut = av.VideoFrame.from_ndarray(cropper.cut(number, picture), "rgb24")
             cut.pts, cut.time_base = frame.pts, frame.time_base
-            self.corners.append(cropper.corner(number))
             yield cut
             if number == segment.frames[-1]:
                 return

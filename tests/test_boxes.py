@@ -10,15 +10,17 @@ import pytest
 from keypoint_walks import walker, work_here
 from small_walks import RATE, SMALL, in_process
 from test_video import TURNS, picture, with_matrix
-from videofiles import write_frames
+from videofiles import map_here, write_frames
 
 from gait import bundle as bundles
+from gait.cache import Cache
 from gait.errors import LabelError, VideoError
 from gait.formats import KeypointOptions
 from gait.labels import Sample, find_samples
 from gait.pose.estimators import PoseSettings, estimate_video
+from gait.preprocess import LandmarkClipPreprocess
 from gait.preprocess.walks import walk_content
-from gait.segments import Segment
+from gait.segments import Cropper, Segment
 from gait.video import FrameSize, expected_frames, open_video, write_video
 from synthesis.render import render
 from synthesis.walks import make_walk
@@ -62,7 +64,8 @@ def test_a_segment_is_cut_to_its_person_and_its_time_begins_with_it(video):
     inner = frames[:, margin + 3 : -margin - 3, margin + 3 : -margin - 3].astype(int)
     assert np.abs(inner - (230, 40, 40)).max() < 40  # in the frames between the boxes, too
     assert np.abs(frames[:, 0, 0].astype(int) - 60).max() < 25
-    assert reader.corners == [(4 * t - margin, 4 - margin) for t in range(4, 15)]
+    corners = Cropper(Segment(video, *upper()), HEIGHT, WIDTH).corners
+    assert corners.tolist() == [[4 * t - margin, 4 - margin] for t in range(4, 15)]
     assert (reader.picture, reader.frames) == (FrameSize(HEIGHT, WIDTH), 11)
     assert expected_frames(Segment(video, *upper())) == 11
 
@@ -93,9 +96,10 @@ def test_boxes_are_those_of_the_upright_picture(tmp_path, turn):
     expected = shown(picture()).astype(int)
     height, width = expected.shape[:2]
     box = (0.0, 0.0, 0.5, 0.5)
-    _, frames, reader = read(Segment(path, (0, 2), (box, box)))
+    segment = Segment(path, (0, 2), (box, box))
+    _, frames, reader = read(segment)
     assert reader.picture == FrameSize(height, width)
-    left, top = reader.corners[0]
+    left, top = Cropper(segment, height, width).corners[0]
     inner = frames[0][4 - top : 20 - top, 4 - left : 20 - left]
     assert np.abs(inner - expected[4:20, 4:20]).max() < 25
 
@@ -276,3 +280,45 @@ def test_poses_of_the_one_in_the_box_lie_where_they_do_in_the_whole_picture(tmp_
         assert np.median(error) < 0.03 * height
         # Where the walker is in the room is that of the whole picture: beside its middle.
         assert np.sign(np.nanmedian(found.root[:, 0])) == (1 if number else -1)
+
+
+def test_a_face_is_looked_for_where_it_lies_in_the_crop(video, tmp_path, monkeypatch):
+    """Poses are those of the whole picture, the pictures those of the window."""
+    looked = []
+
+    class Mesh:
+        def __init__(self, models):
+            pass
+
+        def locate(self, picture, joints):
+            looked.append((picture.shape, joints))
+
+    segment = Segment(video, *upper())
+    whole = walker("happy", 0)
+    rows = {name: getattr(whole, name)[:11] for name in ("world", "visibility", "time")}
+    image = np.full((11, 33, 2), 50, np.float32)
+    seen = replace(
+        whole,
+        **rows,
+        image=image,
+        root=None,
+        frame_size=(HEIGHT, WIDTH),
+        observed=None,
+        mended=None,
+        unique=None,
+    )
+    monkeypatch.setattr("gait.preprocess.walks.map_items", map_here)
+    for place, stand_in in (
+        ("FaceMesh", Mesh),
+        ("load_face_mesh", lambda: None),
+        ("poses_of", lambda *_: seen),
+    ):
+        monkeypatch.setattr(f"gait.preprocess.landmark_clips.{place}", stand_in)
+    monkeypatch.setattr("gait.preprocess.poses.check_ready", lambda settings: None)
+    how = LandmarkClipPreprocess(length=4, rate=10.0, height=16, width=16, landmarks="face")
+    prepared = how.prepare([Sample(video, "a", "happy", segment=segment)], Cache(tmp_path / "store"))
+    assert not prepared.left_out
+    cropper = Cropper(segment, HEIGHT, WIDTH)
+    assert [shape for shape, _ in looked] == [(cropper.height, cropper.width, 3)] * 11
+    found = np.stack([joints[0] for _, joints in looked])
+    np.testing.assert_allclose(found, 50 - cropper.corners)

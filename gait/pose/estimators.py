@@ -17,7 +17,7 @@ from gait.pose.sequence import PoseSequence
 from gait.pose.tracking import Finder, Landmarks, PeopleTracker, SingleTracker
 from gait.pose.watching import Tracker, Watcher
 from gait.pose.weights import load_weights
-from gait.segments import Segment
+from gait.segments import Cropper, Segment
 from gait.video import FrameSize, open_video
 
 Frames = Iterable[tuple[float, np.ndarray]]
@@ -116,15 +116,16 @@ def estimate_people(
         with open_video(source) as video:
             found = _sequences(video, settings, people)
             if isinstance(source, Segment):
-                found = [_in_picture(one, video.corners, video.picture) for one in found]
+                found = [_in_picture(one, source, video.picture) for one in found]
             return [replace(one, notes=one.notes | {"damaged": video.errors}) for one in found]
     return _sequences(source, settings, people)
 
 
-def _in_picture(sequence: PoseSequence, corners: list[tuple[int, int]], picture: FrameSize) -> PoseSequence:
-    """Joints of frames that were cut out of pictures, the corner of each known, where they lie in these."""
+def _in_picture(sequence: PoseSequence, segment: Segment, picture: FrameSize) -> PoseSequence:
+    """Joints in a segment's frames as joints in the pictures that these were cut out of."""
     size = picture.height, picture.width
-    image = (sequence.image + np.array(corners)[:, None]).astype(sequence.image.dtype)
+    corners = Cropper(segment, *size).corners[: len(sequence), None]
+    image = (sequence.image + corners).astype(sequence.image.dtype)
     if sequence.root is None:
         return replace(sequence, image=image, frame_size=size)
     root = estimate_root(image, sequence.world, sequence.visibility, size, layout=sequence.layout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +22,7 @@ from gait.pose.weights import load_face_mesh
 from gait.preprocess.clips import ClipPreprocess
 from gait.preprocess.poses import pose_settings_of, poses_of, prepare_poses
 from gait.preprocess.walks import Extracted, Prepared, Task, Walk, prepare_walks, walk_content
-from gait.segments import Segment
+from gait.segments import Cropper, Segment
 from gait.video import VideoReader, open_video
 
 VERSION = 1  # raised when the same poses come out differently, so that cached ones are made again
@@ -140,10 +140,18 @@ def _extract(task: Task) -> Extracted:
         return Extracted(content, key, found.meta["decoded"])
     path, sequence = task.sample.footage, None
     if how.landmarks != "none":
-        sequence = poses_of(path, content, pose_settings, cache)
+        sequence = _in_frames(poses_of(path, content, pose_settings, cache), path)
     with cache.write(key) as entry:
         _store_video(how, path, sequence, entry)
     return Extracted(content, key, entry.meta["decoded"])
+
+
+def _in_frames(sequence: PoseSequence, footage: Path | Segment) -> PoseSequence:
+    """Poses with their joints where they lie in the frames that are read of a video."""
+    if not isinstance(footage, Segment):
+        return sequence
+    corners = Cropper(footage, *sequence.frame_size).corners[: len(sequence), None]
+    return replace(sequence, image=(sequence.image - corners).astype(sequence.image.dtype))
 
 
 def _store_video(
