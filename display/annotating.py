@@ -25,12 +25,10 @@ class Annotator:
     ----------
     classes : sequence of str
         In the order of the probabilities.
-    layout : str
-        Of the joints.
     """
 
-    def __init__(self, classes: Sequence[str], layout: str = "blazepose33"):
-        self._classes, self._layout = tuple(classes), layout
+    def __init__(self, classes: Sequence[str]):
+        self._classes = tuple(classes)
         self._heights: dict[int | None, float] = {}
 
     def draw(
@@ -50,7 +48,7 @@ class Annotator:
         canvas = picture
         for person in moment.people:
             if person.joints is not None:
-                canvas = draw_over(canvas, person.joints, self._layout, self._height_of(person))
+                canvas = draw_over(canvas, person.joints, person.layout, self._height_of(person))
         canvas = canvas.copy() if canvas is picture else canvas
         letter = max(_SMALLEST_LETTER, round(_LETTER * (canvas.shape[0] + canvas.shape[1]) / 2))
         for found in objects:

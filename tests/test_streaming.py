@@ -103,6 +103,7 @@ def test_a_walker_is_judged_by_the_window_and_a_bystander_is_not():
         ([[WALKS]] * 10, Reason.FILLING),
         ([[]] * 30 + [[WALKS]] * 10, Reason.FILLING),
         ([[WALKS]] * 25 + [[]] * 15, Reason.NOBODY),
+        ([[WALKS]] * 22 + [[]] * 12 + [[WALKS]] * 6, Reason.NOBODY),  # back, but in half of the window unseen
         ([[STANDS]] * 40, Reason.STILL),
     ],
 )

@@ -92,11 +92,24 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """Somebody in a frame: a number by order of appearance, the verdict, joints in the picture (V, 2) if seen now."""
+    """Somebody in a frame.
+
+    Attributes
+    ----------
+    number : int or None
+        By order of appearance; None where nobody is in view, or people are not followed.
+    verdict : Verdict
+        What is said of them.
+    joints : (V, 2) float32 or None
+        Pixels; None where they are not seen in this frame.
+    layout : str
+        Which joints these are.
+    """
 
     number: int | None
     verdict: Verdict
     joints: np.ndarray | None = None
+    layout: str = "blazepose33"
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-import numpy as np
-
 from gait.bundle import Bundle
 from gait.errors import VideoError
 from gait.inputs import zeros
@@ -144,12 +142,16 @@ class Stream:
             self._collect()
         if self._pending is None and shot.seconds >= self._due - _HAIR:
             self._turn(shot.seconds)
-        people = (Person(number, verdict, self._joints(number)) for number, verdict in self._verdicts.items())
+        people = (self._person(number, verdict) for number, verdict in self._verdicts.items())
         return Moment(shot.number, shot.seconds, tuple(people))
 
-    def _joints(self, number: int | None) -> np.ndarray | None:
+    def _person(self, number: int | None, verdict: Verdict) -> Person:
         track = self._watcher.seen_now(number) if self._watcher is not None else None
-        return None if track is None else track.image[-1]
+        return (
+            Person(number, verdict)
+            if track is None
+            else Person(number, verdict, track.image[-1], track.layout)
+        )
 
     def _is_time(self, seconds: float) -> bool:
         return self._pending.done() if self._settings.live else seconds >= self._shown_from - _HAIR
