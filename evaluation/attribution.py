@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.explanation import Explanation, Share, listed
-from evaluation.population import Compared, Population, compare, population_of, remarks
+from evaluation.population import Compared, Population, compare, population_of, remarks, was_trained_on
 from evaluation.shapley import Shares, sampled_shapley, shapley
 from gait.bundle import Bundle
 from gait.features import FEATURES
@@ -82,8 +82,14 @@ def explain_walk(bundle: Bundle, walk: Walk, seed: int = 0) -> Explanation:
         parts=parts,
         features=features,
         beside=beside,
-        notes=(*asked.notes, *_not_held(population), *remarks(shown, facing)),
+        notes=(*asked.notes, *_trained_on(walk, bundle), *_not_held(population), *remarks(shown, facing)),
     )
+
+
+def _trained_on(walk: Walk, bundle: Bundle) -> list[str]:
+    if not was_trained_on(walk, bundle):
+        return []
+    return ["The model was trained on this walk: its answer may be remembered, not judged."]
 
 
 def _not_held(population: Population | None) -> list[str]:

@@ -60,7 +60,7 @@ def model_card(report: Report, bundle: Bundle) -> str:
         figures=[] if summary is None else key_figures(report, summary),
         per_class=[] if summary is None else _per_class(report, summary),
         verdict="" if summary is None else " ".join(verdict_lines(report, summary)),
-        human=" ".join(human_lines(report)),
+        human=human_lines(report),
         limits=_limits(report, bundle, summary),
     )
 
@@ -103,8 +103,8 @@ def _walks(report: Report, bundle: Bundle) -> list[tuple[str, list[int]]]:
 def _people(report: Report, bundle: Bundle) -> list[str]:
     lines, options = [], bundle.record.options
     if options.get("videos"):
-        table = f", labels from {options['labels']}" if options.get("labels") else ""
-        lines.append(f"training looked into {options['videos']}/{table}")
+        table = f", labels from {Path(options['labels']).name}" if options.get("labels") else ""
+        lines.append(f"training looked into {Path(options['videos']).name}/{table}")
     for side in SPLITS:
         walks = [walk for walk in bundle.record.walks if walk.split == side]
         if walks:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.explanation import plain
+from evaluation.population import was_trained_on
 from gait import metrics
 from gait.bundle import Bundle
 from gait.console import progress_bar
@@ -55,7 +56,8 @@ class Importance:
 
     Attributes
     ----------
-    walks, labelled : int
+    walks, labelled, trained_on : int
+        All of them, those with a label that the model knows, and those it knows from its training.
     accuracy : float
         With nothing exchanged; NaN without labels.
     majority : float
@@ -66,6 +68,7 @@ class Importance:
 
     walks: int
     labelled: int
+    trained_on: int
     accuracy: float
     majority: float
     parts: tuple[PartImportance, ...]
@@ -90,6 +93,8 @@ class Importance:
             f"Mean and standard deviation of {ROUNDS} random exchanges between these walks. A part that another one "
             "can stand in for shows little, though the model looks at it."
         )
+        if self.trained_on:
+            text += f" {self.trained_on} of these walks were in training: the accuracy flatters."
         if self.labelled and self.accuracy <= self.majority:
             text += (
                 f" The model does no better here than always giving the most frequent label "
@@ -144,7 +149,8 @@ def part_importance(bundle: Bundle, walks: Sequence[Walk], seed: int = 0) -> Imp
     found.sort(key=lambda one: (-np.nan_to_num(one.fall), -one.changed, one.part))
     known = labels[labels >= 0]
     majority = metrics.majority_accuracy(known, len(classes))[1] if len(known) else float("nan")
-    return Importance(len(walks), len(known), _accuracy(labels, before), majority, tuple(found))
+    trained_on = sum(was_trained_on(walk, bundle) for walk in walks)
+    return Importance(len(walks), len(known), trained_on, _accuracy(labels, before), majority, tuple(found))
 
 
 def _parts(how: Any) -> dict[str, np.ndarray]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gait.bundle import Record
+from gait.bundle import Bundle, Record
 from gait.features import FEATURES, UNRELIABLE
 from gait.features.reliability import VIEW_OF
 from gait.features.words import amount, title, wording
+from gait.preprocess import Walk
 
 NEUTRAL = "neutral"
 FEWEST = 5  # walks that a share of is said
@@ -61,6 +62,11 @@ def population_of(record: Record, answer: str) -> Population | None:
     return Population(
         rows, NEUTRAL if chosen else None, {name: values[rows] for name, values in measured.items()}
     )
+
+
+def was_trained_on(walk: Walk, bundle: Bundle) -> bool:
+    """Whether a model knows a walk's file, under whatever name, from its training."""
+    return any(walk.content == one.content for one in bundle.record.walks if one.split != "held-out")
 
 
 @dataclass(frozen=True)

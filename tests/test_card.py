@@ -13,8 +13,9 @@ from small_walks import in_process
 from videofiles import map_here
 
 from evaluation.card import model_card
-from evaluation.report import key_figures, make_report
+from evaluation.report import human_lines, key_figures, make_report
 from gait import bundle as bundles
+from gait.agreement import human_agreement
 from gait.predictions import Predictions
 
 CLASSES = ("neutral", "sad")
@@ -109,12 +110,22 @@ def test_leaks_are_left_out_of_the_cards_numbers():
     assert "| accuracy |" not in everything
 
 
+def test_how_well_people_agree_stands_on_lines_of_its_own():
+    rng = np.random.default_rng(0)
+    ratings = {f"w{i}.mp4": rng.random((12, 2)) for i in range(40)}
+    tested = report(34, human=human_agreement(ratings))
+    card = model_card(tested, bundle())
+    for line in human_lines(tested):
+        assert f"\n{line}\n" in card
+    assert "what raters saw" in card
+
+
 def test_names_do_not_break_the_card():
     tested = report(34)
-    odd = replace(bundle(options={"videos": "a|b\n# c <script>"}), path=Path("x|y.h5"))
+    odd = replace(bundle(options={"videos": "x/a|b\n# c <i>"}), path=Path("x|y.h5"))
     card = model_card(tested, odd)
     assert "x\\|y.h5" in card
-    assert "a\\|b\\\\n# c &lt;script>" in card
+    assert "a\\|b\\\\n# c &lt;i>" in card
 
 
 def test_test_py_writes_it_beside_the_report(tmp_path, capsys, monkeypatch):

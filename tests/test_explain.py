@@ -404,12 +404,25 @@ def test_folders_and_sets_of_walks_and_the_same_again_by_config(trained, monkeyp
     assert [walk["walk"] for walk in found["walks"]] == ["tests/sad/p30.npz", "tests/sad/p31.npz"]
     assert found["importance"]["walks"] == 5
     assert found["importance"]["labelled"] == 4
+    assert found["importance"]["trained_on"] == 0
     assert "part taken from other walks" in capsys.readouterr().out
     options = found["folder"] / "options.json"
     assert read_options(script.ExplainOptions, options).walks == ("tests/sad",)
     again = trained / "again"
     assert script.main(["--config", str(options), "--output", str(again)]) == 0
     assert (again / "explanation.json").read_text() == (found["folder"] / "explanation.json").read_text()
+
+
+def test_walks_of_the_training_are_said_to_be(trained, monkeypatch):
+    found = explain(trained, monkeypatch, "videos/sad/p0.npz", "tests/sad/p30.npz", "--data", "videos")
+    remembered, new = found["walks"]
+    assert (
+        "The model was trained on this walk: its answer may be remembered, not judged." in remembered["notes"]
+    )
+    assert new["notes"] == []
+    assert found["importance"]["trained_on"] == 12
+    text = " ".join((found["folder"] / "explanation.txt").read_text().split())
+    assert "12 of these walks were in training: the accuracy flatters." in text
 
 
 def test_one_walk_of_a_file_of_many(trained, monkeypatch):

@@ -238,13 +238,13 @@ def test_how_many_features_are_not_reliable_is_said_of_each_view():
     facings = ["towards"] * 3 + ["half towards, left", "left", "half away, right", None]
     (line,) = unreliable_in_a_line(facings, names)
     for view, count in (("front", "3 walks"), ("oblique", "1 walk"), ("left", "1 walk")):
-        assert f"from {view} {len(UNRELIABLE[view])} of {len(names)} ({count})" in line
-    assert "from other views not measured (1 walk)" in line
+        assert f"{len(UNRELIABLE[view])} of {len(names)} from {view} ({count})" in line
+    assert "not measured from other views (1 walk)" in line
     assert "docs/features.md" in line
     assert "right" not in line.replace("other views", "")
     assert unreliable_in_a_line([None, None], names) == []
     few = (next(iter(UNRELIABLE["back"])), "cadence")
-    assert "from back 1 of 2 (1 walk)" in unreliable_in_a_line(["away"], few)[0]
+    assert "1 of 2 from back (1 walk)" in unreliable_in_a_line(["away"], few)[0]
 
 
 @pytest.mark.parametrize("view", VIEWS)

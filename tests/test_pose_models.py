@@ -76,7 +76,7 @@ def test_mediapipe_from_training_to_prediction(world, fake_mediapipe, tmp_path, 
     assert set(world) == {PoseSettings("mediapipe", models=task)}
     assert len(world) == 6
     assert "Poses: none of the 6 walks is a loop; a person in view in 100% of the frames" in out
-    assert "Features not reliable from front" in out
+    assert "Features not reliable from the views of these walks: 46 of 97 from front (6 walks)" in out
     how = bundles.read_record(Path("saved_models/random_forest.h5")).preprocess
     assert (how.poses, how.pose_models) == ("mediapipe", str(task))
 

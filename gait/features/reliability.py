@@ -108,5 +108,8 @@ def unreliable_in_a_line(facings: Sequence[str | None], names: Sequence[str]) ->
         share = (
             f"{len(UNRELIABLE[view] & set(names))} of {len(names)}" if view in UNRELIABLE else "not measured"
         )
-        parts.append(f"from {view} {share} ({count} walk{'s' * (count != 1)})")
-    return [f"Features not reliable {', '.join(parts)}: docs/features.md lists them. All are used."]
+        parts.append(f"{share} from {view} ({count} walk{'s' * (count != 1)})")
+    return [
+        f"Features not reliable from the views of these walks: {', '.join(parts)}. docs/features.md lists them; all "
+        "are used."
+    ]
