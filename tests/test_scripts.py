@@ -378,7 +378,7 @@ def test_ctrl_c_while_extracting_keeps_what_is_done_and_the_next_run_goes_on(tmp
 
 def test_ctrl_c_while_training_is_resumed(tmp_path):
     make_walks(tmp_path / "videos", CLASSES, people=4)
-    how = (*SMALL, "--epochs", "40", "--patience", "40")
+    how = (*SMALL, "--epochs", "12", "--patience", "12")
     state = tmp_path / "runs"
     code, _, err = interrupt_when(
         tmp_path, command("train", *how), lambda: list(state.glob("*/checkpoint/state.json"))
@@ -388,13 +388,13 @@ def test_ctrl_c_while_training_is_resumed(tmp_path):
     assert "Traceback" not in err
     (run,) = state.iterdir()
     reached = json.loads((run / "checkpoint" / "state.json").read_text())["epoch"]
-    assert 0 < reached < 40
+    assert 0 < reached < 12
     environment = {"GAITMOOD_CACHE": str(tmp_path / "cache")}
     resumed = in_subprocess(tmp_path, command("train", "--resume"), **environment)
     assert resumed.code == 0, resumed.err
     assert f"Going on after epoch {reached}." in resumed.out
     assert (run / "result.json").exists()
-    assert len((run / "log.csv").read_text().splitlines()) == 41
+    assert len((run / "log.csv").read_text().splitlines()) == 13
 
 
 # --- Synthetic walkers -------------------------------------------------------------------------------------

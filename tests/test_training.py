@@ -89,6 +89,7 @@ def test_same_options_same_result_to_the_last_digit(whole, options):
     np.testing.assert_array_equal(again.validation.probabilities, whole.validation.probabilities)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_result(whole, options):
     other = train(replace(options, epochs=1, seed=6))
     assert other.record.history["loss"][0] != whole.record.history["loss"][0]
@@ -161,7 +162,7 @@ def long(small, tmp_path_factory):
     return train(replace(small, runs=folder / "runs", saved_models=folder, **how))
 
 
-@pytest.mark.parametrize("after", [1, 3])
+@pytest.mark.parametrize("after", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_an_interrupted_run_goes_on_to_the_same_result(long, options, monkeypatch, after):
     """With learning-rate reduction and early stopping in mid-course, and another process's chance."""
     assert len(long.record.history["loss"]) > after
@@ -199,6 +200,7 @@ def test_an_interruption_after_the_last_epoch_only_saves(whole, options, monkeyp
     assert resumed.record.validation == whole.record.validation
 
 
+@pytest.mark.slow
 def test_a_run_that_had_stopped_early_does_not_train_on_when_resumed(options, monkeypatch):
     options = replace(options, epochs=30, patience=1, learning_rate=1.0)
     with monkeypatch.context() as patch:
@@ -319,6 +321,7 @@ def test_options_of_the_machine_work(options, how):
     assert list(result.folder.rglob("events.out.tfevents*")) or "tensorboard" not in how
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains_and_resumes_to_the_same_result(options, monkeypatch):
     options = replace(options, mixed_precision=True, epochs=2)
     whole = train(options)

@@ -98,6 +98,8 @@ def fit(
     done = state["epoch"] if state else 0
     finished = bool(state and state["memory"].get("EarlyStopping", {}).get("stopped_epoch"))
     if done < epochs and not finished:
+        # Weights that Adam makes in the first step would have TensorFlow trace that step twice.
+        model.optimizer.build(model.trainable_variables)
         with progress_bar("Training", len(train) * (epochs - done)) as bar:
             extra = [keras.callbacks.TensorBoard(folder / "tensorboard")] if options.tensorboard else []
             model.fit(
