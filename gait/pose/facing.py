@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gait.pose.medians import median
 from gait.pose.sequence import PoseSequence
 from gait.skeleton import Layout, find_layout
 
@@ -91,8 +92,9 @@ def body_height(image: np.ndarray, time: np.ndarray, layout: str, seconds: float
     y = image[seen][..., 1].astype(np.float64)
     span[seen] = np.nanmax(y, axis=1) - np.nanmin(y, axis=1) if len(y) else 0
     height = np.full(len(image), np.nan)
+    times, spans = time[seen], span[seen]
     for t in np.flatnonzero(seen):
-        height[t] = np.nanmedian(span[np.abs(time - time[t]) <= seconds / 2])
+        height[t] = median(spans[np.abs(times - time[t]) <= seconds / 2])
     return np.where(height > 0, height, np.nan)
 
 
@@ -216,7 +218,8 @@ def _slope(values: np.ndarray, time: np.ndarray, laps: np.ndarray) -> np.ndarray
     """(T,) change a second within windows; the median of all where too little is known."""
     slope = np.full(len(values), np.nan)
     for t, window in _windows(np.isfinite(values), time, laps):
-        slope[t] = np.polyfit(time[window] - time[t], values[window], 1)[0]
+        since = time[window] - time[window].mean()
+        slope[t] = since @ values[window] / (since @ since)  # least squares
     known = np.isfinite(slope)
     return np.where(known, slope, np.median(slope[known]) if known.any() else 0)
 
@@ -225,7 +228,7 @@ def _running_median(values: np.ndarray, time: np.ndarray, laps: np.ndarray) -> n
     """Median of known values within windows (T,); NaN where too little is known."""
     result = np.full(len(values), np.nan)
     for t, window in _windows(np.isfinite(values), time, laps):
-        result[t] = np.median(values[window])
+        result[t] = median(values[window])
     return result
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gait.pose.medians import median
+
 SWITCH = 1.5  # log-odds against a change of labels from one frame to the next
 # Spread of the change of velocity from frame to frame, body heights: an error, and what acceleration adds
 # at 30 frames a second. Beyond ROBUST spreads a joint counts little more.
@@ -53,7 +55,7 @@ class Chain:
             rows = np.flatnonzero(self._span == span)
             for row in rows:
                 near = rows[np.abs(self._time[rows] - self._time[row]) <= seconds / 2]
-                result[row] = np.median(values[near])
+                result[row] = median(values[near])
         return result
 
     def label(
