@@ -112,6 +112,7 @@ def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
         model=f"{result.model} (a fresh one in each of {len(result.folds[0])} folds)",
         human=human_agreement(ratings) if ratings else None,
         left_out=result.left_out,
+        leaks=result.leaks,
         floors=pooled_floors(result.folds[0], first.names),
     )
     poses = PoseSettings(options.poses, models=options.pose_models)
@@ -143,6 +144,7 @@ def _report_validation(options: TrainOptions, result) -> None:
     from evaluation.auditing import find_validation_leaks
     from evaluation.report import make_report, write_report
     from evaluation.strips import mistake_strips, poses_used
+    from gait.agreement import human_agreement
     from gait.cache import Cache
 
     report = make_report(
@@ -150,7 +152,9 @@ def _report_validation(options: TrainOptions, result) -> None:
         title=f"Validation walks ({result.record.validation['note']})",
         model=result.record.architecture,
         training_majority=result.record.training_majority,
+        human=human_agreement(result.ratings) if result.ratings else None,
         leaks=find_validation_leaks(result.record),
+        floors=result.floors,
     )
     poses = poses_used(result.record.preprocess)
     strips = mistake_strips(result.validation, result.samples, Cache(options.cache), poses)

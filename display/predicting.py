@@ -37,6 +37,16 @@ class Predicted:
     reason: str | None = None
 
 
+@dataclass(frozen=True)
+class Ready:
+    """A model and sources that fit together, and all else that watching them takes."""
+
+    sources: tuple[Source, ...]
+    chosen: list[Destinations]
+    job: Job
+    threshold: Threshold
+
+
 def predict(options: PredictOptions) -> list[Predicted]:
     """Run: find the sources, load the model, watch each source, write and say what was seen.
 
@@ -49,6 +59,13 @@ def predict(options: PredictOptions) -> list[Predicted]:
     GaitmoodError
         There is no such source, a file cannot go where it should, or model and options do not fit together.
     """
+    predicted = list(watch_all(get_ready(options)))
+    _refuse_none(predicted)
+    return predicted
+
+
+def get_ready(options: PredictOptions) -> Ready:
+    """Find the sources and load the model. Errors as of :func:`predict`, as far as no source is opened yet."""
     sources = _sources(options)
     path = options.model or bundles.newest(options.saved_models)
     record = bundles.known_or_assumed(path, options.classes, options.rate, options.background)
@@ -66,9 +83,7 @@ def predict(options: PredictOptions) -> list[Predicted]:
     )
     say(f"Model {path}: {record.architecture or 'plain Keras file'}, {', '.join(record.classes)}")
     say(describe_settings(record.preprocess, settings, threshold))
-    predicted = list(_watch_all(sources, chosen, job, threshold))
-    _refuse_none(predicted)
-    return predicted
+    return Ready(sources, chosen, job, threshold)
 
 
 def _sources(options: PredictOptions) -> tuple[Source, ...]:
@@ -116,11 +131,11 @@ def _objects(options: PredictOptions) -> ObjectFinder | None:
     return ObjectFinder(options.objects) if options.objects else None
 
 
-def _watch_all(
-    sources: tuple[Source, ...], chosen: list[Destinations], job: Job, threshold: Threshold
-) -> Iterator[Predicted]:
-    for source, to in zip(sources, chosen, strict=True):
-        tell = partial(facts_of, source, job, threshold=threshold)
+def watch_all(ready: Ready) -> Iterator[Predicted]:
+    """Watch the sources one by one; those that cannot be watched come with the reason."""
+    job = ready.job
+    for source, to in zip(ready.sources, ready.chosen, strict=True):
+        tell = partial(facts_of, source, job, threshold=ready.threshold)
         try:
             watched = watch(source, job, to, lambda seen, tell=tell: tell(watched=seen))
         except VideoError as error:

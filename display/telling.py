@@ -80,6 +80,7 @@ def _walk(walk: WholeWalk) -> dict[str, Any]:
         "confidence": None if said is None else float(said.probabilities[0].max()),
         "probabilities": None if said is None else named(said.classes, said.probabilities[0]),
         **values,
+        "views": None if said is None or said.views is None else said.views.said_of(0, said.classes),
         "clips": None if said is None else said.clips[0],
         "reason": walk.reason,
     }
@@ -93,6 +94,7 @@ def describe(source: Source, job: Job, watched: Watched, to: Destinations) -> st
     ]
     for walk in watched.walks:
         lines.append("  " + _walk_line(walk, several=len(watched.walks) > 1))
+        lines += [f"    {line}" for line in _view_lines(walk)]
     total = max(sum(watched.said.values()), 1)
     shares = [f"{word} {count / total:.0%}" for word, count in watched.said.most_common()]
     lines.append("  frames: " + ", ".join(shares))
@@ -120,6 +122,19 @@ def _walk_line(walk: WholeWalk, several: bool) -> str:
             f"  {name} {v:+.2f}" for name, v in zip(AFFECT, said.affect.predicted[0], strict=True)
         )
     return text
+
+
+def _view_lines(walk: WholeWalk) -> list[str]:
+    """The answer from each view, where the model tells views apart; the walk's own is all of them together."""
+    if walk.predictions is None or walk.predictions.views is None:
+        return []
+    said = walk.predictions.views.said_of(0, walk.predictions.classes)
+    return [
+        f"seen from {view} ({answer['share']:.0%} likely): {answer['predicted']}   ("
+        + "  ".join(f"{c} {p:.2f}" for c, p in answer["probabilities"].items())
+        + ")"
+        for view, answer in said.items()
+    ]
 
 
 def describe_settings(how: Any, settings: StreamSettings, threshold: Threshold) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from display.window import Window
 from gait.bundle import Bundle
 from gait.errors import VideoError
 from gait.pose.estimators import PoseSettings, open_watcher
+from gait.pose.sequence import PoseSequence
 from gait.sources import Reader, Source
 from gait.streaming.moments import Moment, Shot, WholeWalk
 from gait.streaming.newest import Newest
@@ -27,6 +28,16 @@ from gait.streaming.stream import Stream, StreamSettings, read_shots
 from gait.video import VideoWriter
 
 OBJECTS_EVERY = 15  # frames between two looks for things in the scene
+
+
+class Onlooker(Protocol):
+    """Looks on while a source is watched from its first frame to its last."""
+
+    def saw_frame(self, number: int) -> None:
+        """A frame has been judged; what this raises ends the watching."""
+
+    def saw_walk(self, poses: PoseSequence | None) -> None:
+        """The end: who walked longest as they were estimated, or None where no poses were."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,8 @@ class Job:
         Show it in a window.
     json_as_list : bool
         JSON: the frames alone.
+    onlooker : Onlooker or None
+        Looks on; not at what is watched live.
     """
 
     bundle: Bundle
@@ -55,6 +68,7 @@ class Job:
     objects: ObjectFinder | None = None
     window: bool = False
     json_as_list: bool = False
+    onlooker: Onlooker | None = None
 
 
 @dataclass(frozen=True)
@@ -125,16 +139,18 @@ def watch(source: Source, job: Job, to: Destinations, tell: Callable[[Watched], 
         if job.settings.live:
             dropped, ended = _watch_live(shots, stream, sink, window, source.kind == "file")
         else:
-            _watch_whole(shots, stream, sink)
+            _watch_whole(shots, stream, sink, job.onlooker)
             dropped, ended = 0, False
         sink.close_video()
         walks = stream.whole_walks(source) if source.whole and not job.settings.live else []
+        if job.onlooker is not None and not job.settings.live:
+            job.onlooker.saw_walk(stream.poses())
         watched = sink.summary(reader, dropped, tuple(walks), ended)
         sink.finish(tell(watched))
         return watched
 
 
-def _watch_whole(shots: Iterator[Shot], stream: Stream, sink: _Sink) -> None:
+def _watch_whole(shots: Iterator[Shot], stream: Stream, sink: _Sink, onlooker: Onlooker | None) -> None:
     """Every frame in its turn, reading and writing in threads of their own."""
     room = Room()
 
@@ -147,6 +163,8 @@ def _watch_whole(shots: Iterator[Shot], stream: Stream, sink: _Sink) -> None:
     with Behind(take) as behind, Ahead(shots, room) as ahead:
         for shot in ahead:
             behind.put((shot, stream.step(shot)))
+            if onlooker is not None:
+                onlooker.saw_frame(shot.number)
 
 
 def _watch_live(

@@ -22,6 +22,9 @@ class AuditOptions:
     walks, or one file."""
     walks: tyro.conf.Positional[Path | None] = None
     """B: the walks that should be new; without it, A's walks are compared among themselves."""
+    labels: Path | None = None
+    """Who walks, where no file in the folders says so: a labels.csv, or a rating spreadsheet, with subjects.csv beside
+    it."""
     json: Path | None = None
     """Write what was found to this file, too."""
     poses: str = "blazepose"

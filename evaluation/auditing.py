@@ -149,7 +149,7 @@ def read_side(path: Path, options: AuditOptions) -> Side:
         )
     if path.is_file() and _is_bundle(path):
         return Side(str(path), known_walks(bundles.read_record(path)))
-    samples, left_out = _samples(path)
+    samples, left_out = _samples(path, options.labels)
     if not samples:
         reasons = "".join(f"\n  {name}: {reason}" for name, reason in left_out)
         raise NothingUsableError(f"{path}: no walk in it (looked for {_endings()}).{reasons}")
@@ -184,13 +184,26 @@ def find_test_leaks(
     known = known_walks(record)
     if not known:
         return []
+    return find_leaks(_traced_walks(record, walks, cache, jobs), known)
+
+
+def find_repeated(
+    record: bundles.Record, walks: Sequence[Walk], cache: Cache, jobs: int | None
+) -> list[Leak]:
+    """Prepared walks that are copies of each other: in a test they count as one that is looked at several times."""
+    own = _traced_walks(record, walks, cache, jobs)
+    return find_leaks(own, own)
+
+
+def _traced_walks(
+    record: bundles.Record, walks: Sequence[Walk], cache: Cache, jobs: int | None
+) -> list[Traced]:
     samples, poses = [walk.sample for walk in walks], pose_settings_of(record.preprocess)
     taken = take_prints(samples, cache, jobs, poses, [walk.content for walk in walks])
-    own = [
+    return [
         Traced(walk.sample.name, walk.content, walk.sample.subject, one.packed)
         for walk, one in zip(walks, taken, strict=True)
     ]
-    return find_leaks(own, known)
 
 
 def find_validation_leaks(record: bundles.Record) -> list[Leak]:
@@ -206,11 +219,11 @@ def _is_bundle(path: Path) -> bool:
         return False
 
 
-def _samples(path: Path) -> tuple[list[Sample], list[tuple[str, str]]]:
+def _samples(path: Path, labels: Path | None) -> tuple[list[Sample], list[tuple[str, str]]]:
     """The walks of a folder or of one file, and what cannot be used."""
     options = KeypointOptions(labels=False)
     if path.is_dir():
-        collection = find_samples(path, keypoints=options)
+        collection = find_samples(path, labels, keypoints=options)
         return list(collection.samples), list(collection.left_out)
     if path.name.lower().endswith(EXTENSIONS):
         return [Sample(path, path.name)], []

@@ -14,6 +14,7 @@ from gait import metrics
 from gait.floors import SPEED
 
 _FEW_WALKS = 5
+_NOT_NOTED = "this run did not note it; cross-validate again"
 
 
 def identity_lines(runs: Sequence[Finished]) -> list[str]:
@@ -23,6 +24,9 @@ def identity_lines(runs: Sequence[Finished]) -> list[str]:
     ]
     for run in runs:
         found = [fold["identity"] for fold in run.folds if fold.get("identity")]
+        if not _probed(run, "identity"):
+            lines.append(f"  {run.model}: {_NOT_NOTED}")
+            continue
         if not found:
             lines.append(f"  {run.model}: subjects unknown, or one walk each: it cannot be asked")
             continue
@@ -56,6 +60,9 @@ def speed_lines(runs: Sequence[Finished]) -> list[str]:
         floor = {name: said[name] for said in _floors(run, SPEED) for name in said}
         own = dict(zip(run.predictions.names, run.predictions.predicted, strict=True))
         names = [n for n in run.predictions.names if speed.get(n) is not None]
+        if not _probed(run, "speed"):
+            lines.append(f"  {run.model}: {_NOT_NOTED}")
+            continue
         if len(names) < 3 * _FEW_WALKS:
             lines.append(f"  {run.model}: the speed of {len(names)} walks is known: too few")
             continue
@@ -95,7 +102,8 @@ def view_lines(runs: Sequence[Finished]) -> list[str]:
             if len(names) >= _FEW_WALKS:
                 labels, answers = _classes(run, names, own)
                 parts.append(f"{facing} {metrics.accuracy(labels, answers):.1%} of {len(names)}")
-        lines.append(f"  {run.model}: {'; '.join(parts) or 'not known: only models of joints note the view'}")
+        unknown = "not known: only models of joints note the view" if _probed(run, "view") else _NOT_NOTED
+        lines.append(f"  {run.model}: {'; '.join(parts) or unknown}")
     return lines
 
 
@@ -114,8 +122,13 @@ def occlusion_lines(runs: Sequence[Finished]) -> list[str]:
             labels, answers = _classes(run, names, said)
             changed = np.mean([said[name] != own[name] for name in names])
             parts.append(f"{part} {metrics.accuracy(labels, answers):.1%}, {changed:.0%} change")
-        lines.append(f"  {run.model}: {'; '.join(parts) or 'not noted'}")
+        lines.append(f"  {run.model}: {'; '.join(parts) or _NOT_NOTED}")
     return lines
+
+
+def _probed(run: Finished, what: str) -> bool:
+    """Whether the folds looked for it; those of older runs did not."""
+    return any(what in fold for fold in run.folds)
 
 
 def _noted(run: Finished, what: str) -> dict[str, object]:

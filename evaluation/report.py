@@ -34,6 +34,8 @@ _FEW_GROUPS = 10
 _LEAKS_LISTED = 10
 # An interval this wide deserves a sentence of its own.
 _WIDE = 0.2
+# From so many walks on, to be right about all of them is a warning sign.
+_MANY_RIGHT = 10
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ class Report:
             "left_out": [{"video": name, "reason": reason} for name, reason in self.left_out],
             "leaks": [n for n, leak in zip(self.predictions.names, self.leaked, strict=True) if leak],
             "leak_reasons": reasons(self.leaks),
+            "too_good": self.summary and (too_good(self, self.without_leaks or self.summary) or None),
             "scores": _summary_to_json(self.summary, self.predictions.classes),
             "scores_without_leaks": _summary_to_json(self.without_leaks, self.predictions.classes),
             "scores_on_stable_labels": _summary_to_json(self.stable, self.predictions.classes),
@@ -609,6 +612,8 @@ def human_lines(report: Report) -> list[str]:
             f"reliability of ratings (intraclass correlation): one rater {human.icc_one:.2f}, "
             f"the mean over a walk's raters {human.icc_mean:.2f}"
         )
+    if math.isfinite(human.ceiling):
+        lines.append(f"labels that as many raters, asked again, would give again: {percent(human.ceiling)}")
     if report.stable is not None:
         count = f"{report.stable.walks} of {_count(len(report.predictions.names), 'walk')}"
         lines.append(
@@ -636,11 +641,40 @@ def verdict_lines(report: Report, s: Summary) -> list[str]:
         text += f" It cannot tell an accuracy of {percent(low)} from one of {percent(high)} either."
     if any(report.leaked):
         text = f"Without the walks that were in training: {text}"
+    if warning := too_good(report, s):
+        text = f"{warning} {text}"
     if 1 < s.groups < _FEW_GROUPS:
         text += (
             f" With as few as {s.resampled}, the interval is narrower than it should be: test more people."
         )
     return textwrap.wrap(text, WIDTH)
+
+
+def too_good(report: Report, s: Summary) -> str:
+    """A warning where a score is higher than walks alone can make it; empty elsewhere.
+
+    That is where all of ten walks or more are right, and where even the lower end of the interval is above the share
+    of labels that raters, asked again, would give again.
+    """
+    ceiling = report.human.ceiling if report.human else math.nan
+    all_right = s.scores.accuracy == 1 and s.walks >= _MANY_RIGHT and s.strongest.accuracy < 1
+    above = s.interval[0] > ceiling
+    if not (all_right or above):
+        return ""
+    found = (
+        f"all {s.walks} answers are right"
+        if all_right
+        else f"an accuracy of {percent(s.interval[0])} at the least"
+    )
+    text = f"TOO GOOD TO BE TRUE: {found}"
+    if s.scores.accuracy > ceiling:
+        text += f", and raters, asked again, would give only {percent(ceiling)} of these labels again"
+    if neighbours := [floor for floor in s.floors if floor.accuracy == 1]:
+        text += f"; {neighbours[0].name} is right about all of them, too"
+    return (
+        f"{text}. Look for the answer in what the model is given: copies of its training walks, people under two "
+        "names, another place, camera or file for each class."
+    )
 
 
 # --- Text: words and columns -------------------------------------------------------------------------------

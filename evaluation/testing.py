@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evaluation.auditing import find_test_leaks
+from evaluation.auditing import find_repeated, find_test_leaks
 from evaluation.card import FILE as CARD
 from evaluation.card import model_card
 from evaluation.options import TestOptions
@@ -32,6 +32,8 @@ from gait.preprocess.walks import walk_content
 from gait.runs import new_run, refuse_filled
 from gait.video import EXTENSIONS
 from gait.workers import map_items
+
+_REPEATED_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def test(options: TestOptions) -> Tested:
         say(line)
     _say_flat(prepared.walks, record)
     leaks = _leaks(prepared.walks, record, cache, options)
+    _say_repeated(find_repeated(record, prepared.walks, cache, options.jobs))
     bundle = bundles.load(path, assumed=record)
     predictions = predict_walks(bundle, prepared.walks)
     report = make_report(
@@ -197,6 +200,14 @@ def _leaks(walks: Sequence[Walk], record: bundles.Record, cache: Cache, options:
         why = "".join(f"\n  {name}: {reason}" for name, reason in reasons(leaks).items())
         raise LeakError(f"--strict refuses to test on what the model knows:{why}\nTake them out of the test.")
     return leaks
+
+
+def _say_repeated(copies: Sequence[Leak]) -> None:
+    """Name walks of the test that are copies of others in it."""
+    for name, why in list(reasons(copies).items())[:_REPEATED_LISTED]:
+        say(f"  counted again: {name}: {why}")
+    if (more := len(reasons(copies)) - _REPEATED_LISTED) > 0:
+        say(f"  and {more} more copies within the test; python -m evaluation.audit FOLDER lists them all")
 
 
 def _say_flat(walks: Sequence[Walk], record: bundles.Record) -> None:

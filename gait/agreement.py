@@ -47,6 +47,14 @@ class HumanAgreement:
         """Names of the videos whose label holds in at least ``STABLE`` of the resamples."""
         return frozenset(name for name, share in self.stability.items() if share >= STABLE)
 
+    @property
+    def ceiling(self) -> float:
+        """The share of labels that as many raters, asked again, would give again; NaN where too few people rated.
+
+        Who is right more often knows these raters' answers, and not only the walks.
+        """
+        return float(np.mean(list(self.stability.values()))) if self.stability else float("nan")
+
 
 def human_agreement(
     values: Mapping[str, np.ndarray], panel_size: int = PANEL, seed: int = 0

@@ -114,16 +114,21 @@ def free_name(folder: Path, name: str, overwrite: bool = False) -> Path:
     return path
 
 
+def model_files(folder: Path) -> list[Path]:
+    """The model files in a folder, the one written last at the end; pose networks are no models of emotions."""
+    files = sorted(folder.glob("*.h5"), key=lambda path: (path.stat().st_mtime, path.name))
+    return [path for path in files if not path.name.startswith(".") and not _is_pose_network(path)]
+
+
 def newest(folder: Path) -> Path:
-    """The model file in a folder that was written last; pose networks are no models of emotions.
+    """The model file in a folder that was written last.
 
     Raises
     ------
     BundleError
         There is none.
     """
-    files = sorted(folder.glob("*.h5"), key=lambda path: (path.stat().st_mtime, path.name))
-    files = [path for path in files if not path.name.startswith(".") and not _is_pose_network(path)]
+    files = model_files(folder)
     if not files:
         raise BundleError(f"no model in {folder}/. Train one with: python train.py")
     return files[-1]

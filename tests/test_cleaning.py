@@ -91,6 +91,16 @@ def test_a_walker_across_the_picture_who_is_taken_for_one_who_goes_backward(name
     assert count.touched == 0
 
 
+@pytest.mark.parametrize("seed", [8023, 8035])
+def test_a_facing_that_is_slightly_wrong_turns_no_walker_across_the_picture(seed):
+    """By the facing, left lies a little to the other side than it does: no more than an error of it makes."""
+    known, count = bench.measure_injected(seed, bench.VIEWS["sideways, left"], 3.0)
+    assert known
+    assert count.others > 40
+    assert count.right == count.swapped > 0
+    assert count.touched == 0
+
+
 def test_trunk_and_legs_are_mended_apart():
     raw, truth = walk_seen("half towards", trunk=slice(10, 40), legs=slice(55, 75))
     cleaned = clean(raw)

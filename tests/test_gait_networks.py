@@ -37,21 +37,46 @@ def rows_of(folder):
         return list(csv.DictReader(file))
 
 
+def write_broken(folder):
+    """Walks without any joint, without a knee, and too short for a walk."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_npz(hide(walker(), slice(None)), folder / "nan.npz")
+    save_npz(hide(walker(), slice(None), slice(25, 26)), folder / "knee.npz")
+    save_npz(walker(seconds=0.3), folder / "short.npz")
+
+
+REASONS = (
+    "left out: sad/nan.npz: no joint is known in any frame (all are NaN)",
+    "left out: sad/knee.npz: shoulders, hips and knees are known together in 0%",
+    "left out: sad/short.npz: 0.2",
+    "a walk needs at least 0.5 s",
+)
+
+
+@pytest.mark.parametrize("name", ["st_gcn", "mdt_gcn", "vs_gcnn"])
+def test_walks_that_none_of_them_can_use_are_named(tmp_path, capsys, name):
+    write_broken(tmp_path / "videos" / "sad")
+    (tmp_path / "videos" / "happy").mkdir()
+    save_npz(walker(seconds=0.2), tmp_path / "videos" / "happy" / "shorter.npz")
+    done = in_process(capsys, "train", "--model", name, "--jobs", "1")
+    assert done.code == 3, done.out + done.err
+    assert all(reason in done.out for reason in (*REASONS, "left out: happy/shorter.npz: 0.1"))
+    assert "none of the labelled walks in videos/ can be used; the reasons stand above" in done.err
+
+
 def test_st_gcn_from_walks_to_a_report_and_what_it_cannot_use(tmp_path, capsys):
     write_npz_walks(tmp_path / "videos", people=4)
-    whole = walker()
-    save_npz(hide(whole, slice(None)), tmp_path / "videos" / "sad" / "nan.npz")
-    save_npz(hide(whole, slice(None), slice(25, 26)), tmp_path / "videos" / "sad" / "knee.npz")
-    save_npz(walker(seconds=0.3), tmp_path / "videos" / "sad" / "short.npz")
+    write_broken(tmp_path / "videos" / "sad")
     out = ran(capsys, "train", "--model", "st_gcn", *SMALL)
-    assert "left out: sad/nan.npz: no joint is known in any frame (all are NaN)" in out
-    assert "left out: sad/knee.npz: shoulders, hips and knees are known together in 0%" in out
-    assert "left out: sad/short.npz: 0.2" in out
-    assert "a walk needs at least 0.5 s" in out
+    assert all(reason in out for reason in REASONS)
     out = ran(capsys, "test", "--held-out")
     assert "Scores on 2 labelled walks" in out
     assert "By view" not in out
     assert "view_front" not in rows_of(tmp_path / "runs")[0]
+    write_broken(tmp_path / "videosTest" / "sad")
+    done = in_process(capsys, "test", "--jobs", "1")
+    assert done.code == 3, done.out + done.err
+    assert all(reason.removeprefix("left out: ") in done.out + done.err for reason in REASONS)
 
 
 @pytest.mark.slow

@@ -156,6 +156,79 @@ def test_temporal_convolution_is_centred_on_the_first_frame_whatever_the_stride(
     np.testing.assert_allclose(model.predict_on_batch(x), wanted, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("name", "C", "stride", "way"),
+    [("posture1", 6, 1, "none"), ("posture4", 6, 1, "same"), ("posture5", 4, 2, "through")],
+)
+def test_a_block_goes_over_joints_and_over_frames_with_ways_around(name, C, stride, way):
+    """ReLU of the graph convolution and a way around it, then over frames, and a way around both but in block 1."""
+    T, filters = 7, 6
+    inputs = keras.Input((T, V, C))
+    model = keras.Model(inputs, mdt_gcn._block(inputs, filters, stride, name))
+    for i, layer in enumerate(model.layers):
+        layer.set_weights([np.abs(drawn(*w.shape, seed=10 * i + j)) for j, w in enumerate(layer.weights)])
+    weights = {layer.name: [np.array(w) for w in layer.weights] for layer in model.layers if layer.weights}
+    x = drawn(2, T, V, C, seed=3)
+
+    def over_frames(y, part, kernel, step):
+        (w, bias), (gamma, beta, mean, var) = (
+            weights[f"{name}_{part}_{end}"] for end in ("convolution", "normalise")
+        )
+        assert w.shape[:2] == (kernel, 1)
+        padded = np.pad(y, ((0, 0), (kernel // 2, kernel // 2), (0, 0), (0, 0)))
+        frames = [np.einsum("nkvc,kcf->nvf", padded[:, t : t + kernel], w[:, 0]) for t in range(0, T, step)]
+        return (np.stack(frames, 1) + bias - mean) / np.sqrt(var + 1e-5) * gamma + beta
+
+    graph = np.array(model.get_layer(f"{name}_graph")(x))
+    gamma, beta, mean, var = weights[f"{name}_graph_normalise"]
+    y = (graph - mean) / np.sqrt(var + 1e-5) * gamma + beta
+    y = np.maximum(y + (x if filters == C else over_frames(x, "graph_around", 1, 1)), 0)
+    y = over_frames(y, "temporal", 9, stride)
+    around = {"none": lambda: 0, "same": lambda: x, "through": lambda: over_frames(x, "around", 1, stride)}[
+        way
+    ]()
+    np.testing.assert_allclose(model.predict_on_batch(x), np.maximum(y + around, 0), rtol=1e-3, atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def built():
+    """The network with its attention and without, for clips of 8 frames."""
+    return [mdt_gcn.build((8, V, 9), 3, published=p) for p in (False, True)]
+
+
+def test_ten_blocks_a_stream_cross_after_the_fourth_seventh_and_tenth(built):
+    model = built[1]
+    for stream in ("posture", "movement"):
+        shapes = [model.get_layer(f"{stream}{n}_relu").output.shape for n in range(1, 11)]
+        assert [s[-1] for s in shapes] == [64] * 4 + [128] * 3 + [256] * 3
+        assert [s[1] for s in shapes] == [8] * 4 + [4] * 3 + [2] * 3
+        for block in (4, 7):  # what goes on is what the crossing gave
+            (given,) = {
+                n.operation.name
+                for n in model.get_layer(f"{stream}{block + 1}_graph")._inbound_nodes[0].parent_nodes
+            }
+            assert given == f"crossing{block}_{stream}_add"
+    assert sorted(layer.name for layer in model.layers if layer.name.endswith("posture_add")) == [
+        "crossing10_posture_add",
+        "crossing4_posture_add",
+        "crossing7_posture_add",
+    ]
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_the_loss_is_either_heads_cross_entropy_and_the_mean_square_of_what_is_known(soft):
+    losses = mdt_gcn.losses(soft)
+    assert set(losses) == {"posture", "movement", "affective"}
+    logits, wanted = drawn(3, 4), softmax(drawn(3, 4, seed=1), 1) if soft else np.array([2, 0, 3])
+    shares = wanted if soft else np.eye(4)[wanted]
+    by_hand = -(shares * np.log(softmax(logits, 1))).sum(axis=1).mean()
+    assert float(losses["posture"](wanted, logits)) == pytest.approx(by_hand, rel=1e-5)
+    told, said = drawn(2, 5, seed=2), drawn(2, 5, seed=3)
+    told[0, 1:3], told[1] = np.nan, np.nan
+    by_hand = ((told - said)[0, [0, 3, 4]] ** 2).mean() / 2  # the second tells nothing
+    assert float(losses["affective"](told, said)) == pytest.approx(by_hand, rel=1e-5)
+
+
 @pytest.mark.parametrize(("axis", "hidden"), [(1, 2), (2, 1)])
 def test_gates(axis, hidden):
     x = drawn(2, 33, V, 3)
@@ -285,8 +358,8 @@ def test_attention_stays_within_a_walk(attention):
     assert np.abs(first[1] - second[1]).max() > 0.01
 
 
-def test_ours_attends_and_the_published_pass_does_not():
-    ours, published = (mdt_gcn.build((8, V, 9), 3, published=p) for p in (False, True))
+def test_ours_attends_and_the_published_pass_does_not(built):
+    ours, published = built
     assert [
         bool([layer for layer in m.layers if layer.name.startswith("attention")]) for m in (ours, published)
     ] == [

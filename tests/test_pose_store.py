@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -100,6 +101,54 @@ def test_unfit_files_are_refused_by_name(tmp_path, changes, message):
     with pytest.raises(GaitmoodError, match=message) as caught:
         load_npz(path)
     assert "b.npz" in str(caught.value)
+
+
+def say(**changes):
+    """The facts of a good file, some of them others."""
+    facts = {
+        "frame_size": [48, 32],
+        "layout": "five",
+        "root_unit": "m",
+        "root_source": "true",
+        "unique": [1, 5],
+        "notes": {},
+    }
+    return {"facts": np.array(json.dumps({"gaitmood_pose": 1, **facts, **changes}))}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (say(gaitmood_pose="one"), "gaitmood_pose: the number of a format was expected, found 'one'"),
+        (say(unique=None), "unique: two whole numbers expected, found None"),
+        (say(unique=[0.5, 4.5]), r"unique: two whole numbers expected, found \[0.5, 4.5\]"),
+        (say(unique=[5, 2]), "unique: first and one-past-last of 7 frames expected, found 5 and 2"),
+        (say(unique=[0, 8]), "unique: first and one-past-last of 7 frames expected, found 0 and 8"),
+        (say(frame_size="48x32"), "frame_size: two whole numbers expected, found '48x32'"),
+        (say(layout=["five"]), r"layout: a name expected, found \['five'\]"),
+        (say(notes=[1]), r"notes: names and values expected, found \[1\]"),
+        (say(notes={"loop": 5}), "notes: loop with period, seams expected, found 5"),
+        (say(notes={"direction": {}}), "notes: direction with known, facing, reason expected"),
+        (say(root_unit="miles"), "root_unit: m, body or null expected, found 'miles'"),
+        (say(root_source="guess"), "root_source: true, estimated or none expected, found 'guess'"),
+        ({"time": np.array(["now"] * 7)}, "time: numbers expected, found <U3"),
+        ({"world": np.zeros((7, 5, 3), complex)}, "world: numbers expected, found complex128"),
+        ({"observed": np.full(7, 0.5)}, "observed: true and false expected, found float64"),
+        ({"visibility": np.full((7, 5), 90.0)}, "visibility: numbers from 0 to 1 expected, found 90"),
+        ({"visibility": np.full((7, 5), np.nan)}, "visibility: numbers from 0 to 1 expected, found nan"),
+    ],
+)
+def test_values_of_another_kind_are_refused_by_name(tmp_path, changes, message):
+    load_npz(write(tmp_path / "good.npz", **say()))
+    with pytest.raises(GaitmoodError, match=message):
+        load_npz(write(tmp_path / "d.npz", **changes))
+
+
+def test_whole_numbers_may_stand_for_real_ones(tmp_path):
+    path = write(tmp_path / "e.npz", world=np.ones((7, 5, 3), int), observed=np.ones(7, int))
+    read = load_npz(path)
+    assert read.world.dtype == np.float32
+    assert read.observed.dtype == np.bool_
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut"])

@@ -123,6 +123,12 @@ def test_a_model_of_the_person_is_called_one():
     assert "none: subjects unknown" in text
 
 
+@pytest.mark.parametrize("lines", [identity_lines, speed_lines, view_lines, occlusion_lines])
+def test_runs_from_before_the_probes_are_said_to_be_such(lines):
+    (_, text, *_) = lines([run_of("old")])
+    assert text == "  old: this run did not note it; cross-validate again"
+
+
 def test_a_model_of_the_speed_falls_to_chance_where_speeds_are_alike():
     """Each third of the speed holds every class; a model that answers by the third is right a third of the time."""
     speed = {name: float(i // 12) + 0.01 * (i % 12) for i, name in enumerate(NAMES)}

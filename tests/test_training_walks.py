@@ -11,8 +11,9 @@ from videofiles import map_here, numbered, write_frames
 
 from gait.cache import Cache
 from gait.errors import NOTHING_USABLE, GaitmoodError, LabelError, NothingUsableError
+from gait.labels import find_samples
 from training.options import TrainOptions
-from training.walks import gather
+from training.walks import gather, preprocessing_for
 
 
 @pytest.fixture(autouse=True)
@@ -272,6 +273,14 @@ def test_the_frame_size_follows_the_videos_or_the_option(videos):
     assert (how.height, how.width) == (53, 80)
     how = run(videos, frame_size="20X10").preprocess
     assert (how.height, how.width, how.length, how.rate) == (20, 10, 5, 15.0)
+
+
+def test_the_spatiotemporal_network_is_shown_small_frames_in_the_demo_alone(videos):
+    add(videos, "sad/a.mp4", "happy/b.mp4")  # 16 x 24
+    samples = find_samples(videos).samples
+    for demo, expected in ((True, (43, 64)), (False, (224, 224))):
+        how = preprocessing_for(TrainOptions(videos=videos, model="spatiotemporal", demo=demo), samples)
+        assert (how.height, how.width) == expected
 
 
 @pytest.mark.parametrize("size", ["big", "80", "80x", "80x45x3", "0x45", "-80x45"])

@@ -171,6 +171,57 @@ def test_the_map_has_a_row_for_every_emotion(classes):
         assert model.get_layer("image").output.shape == (None, 244, 244, 3)
 
 
+def test_the_whole_network_is_its_stages_in_order():
+    """Two grouped stages and a last one, of 32, 64 and 16 channels a group; the first two convolutions and the last are
+    whole, a stage is normalised at its end (Narayanan et al. 2020, fig. 4; the published layers' shapes).
+    """
+    width = vs_gcnn.joints_size(1)
+    images = keras.Input((244, width, 3))
+    model = keras.Model(images, vs_gcnn.network(images, 1)["view_emotion"])
+    rng = np.random.default_rng(0)
+    for layer in model.layers:  # as spread as it takes for numbers to stay near 1 through nine layers
+        layer.set_weights(
+            [
+                rng.normal(0, (2 / np.prod(w.shape[:-1])) ** 0.5, w.shape)
+                if len(w.shape) > 1
+                else rng.uniform(0.5, 1.5, w.shape)
+                for w in layer.weights
+            ]
+        )
+    weights = {layer.name: [np.array(w) for w in layer.weights] for layer in model.layers if layer.weights}
+
+    def windows(x, step):
+        return np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(0, 1))[::step, ::step]
+
+    def convolved(x, name, groups=1, step=1):
+        kernel, bias = weights[name]
+        own = zip(np.split(x, groups, axis=-1), np.split(kernel, groups, axis=-1), strict=True)
+        parts = [np.tensordot(windows(part, step), k.transpose(2, 0, 1, 3), 3) for part, k in own]
+        return np.maximum(np.concatenate(parts, axis=-1) + bias, 0)
+
+    def pooled(x):
+        return windows(x, 2).max(axis=(-2, -1))
+
+    def normalised(x, name):
+        gamma, beta, mean, variance = weights[name]
+        return (x - mean) / np.sqrt(variance + 1e-5) * gamma + beta
+
+    image = rng.uniform(0, 1, (244, width, 3)).astype(np.float32)
+    x = convolved(image.swapaxes(0, 1), "stage1_convolution0")  # joints down, as published
+    x = pooled(convolved(x, "stage1_convolution1"))
+    x = pooled(convolved(x, "stage1_convolution2", groups=4))
+    x = normalised(x, "stage1_normalise")
+    x = pooled(convolved(x, "stage2_convolution1", groups=4))
+    x = pooled(convolved(x, "stage2_convolution2", groups=4))
+    x = normalised(x, "stage2_normalise")
+    assert [weights[f"stage{n}_convolution1"][0].shape[-1] for n in (1, 2, 3)] == [4 * 32, 4 * 64, 4 * 16]
+    x = convolved(x, "stage3_convolution1", groups=4)
+    x = convolved(x, "stage3_convolution2", step=2)
+    assert x.shape == (1, 4, 1)
+    assert np.ptp(x) > 0.01  # alive
+    np.testing.assert_allclose(model.predict_on_batch(image[None])[0], x.ravel(), rtol=1e-3, atol=1e-3)
+
+
 def test_answers_are_sums_of_one_softmax():
     inputs = keras.Input((12,))
     model = keras.Model(inputs, vs_gcnn._answers(inputs, 3))
@@ -296,3 +347,30 @@ def test_the_report_tells_every_view_and_all_together(tmp_path):
     assert sum(view["share"] for view in walk["views"].values()) == pytest.approx(1)
     combined = sum(v["share"] * v["probabilities"]["sad"] for v in walk["views"].values())
     assert walk["probabilities"]["sad"] == pytest.approx(combined)
+
+
+def test_predicting_tells_every_view_and_all_together(bundle):
+    from collections import Counter
+
+    from display.destinations import Destinations
+    from display.telling import describe, facts_of
+    from display.watching import Job, Watched
+    from gait.sources import Source
+    from gait.streaming.abstaining import Threshold
+    from gait.streaming.moments import WholeWalk
+    from gait.streaming.stream import StreamSettings
+
+    said = predictions(("a.mp4",))
+    seen = Watched((480, 270), 60, 0, 0, 2.0, Counter(angry=60), (WholeWalk(None, said),), 30.0, 9.0)
+    source = Source("a.mp4", "file", "a.mp4")
+    job = Job(bundle, StreamSettings(0.4), None)
+    walk = facts_of(source, job, seen, Threshold(0.4, "said"))["walk"]
+    assert list(walk["views"]) == list(embedding.VIEWS)
+    for name in CLASSES:
+        combined = sum(v["share"] * v["probabilities"][name] for v in walk["views"].values())
+        assert walk["probabilities"][name] == pytest.approx(combined)
+    lines = describe(source, job, seen, Destinations()).splitlines()
+    for view, answer in walk["views"].items():
+        (line,) = [line for line in lines if f"seen from {view} " in line]
+        assert f"({answer['share']:.0%} likely): {answer['predicted']} " in line
+        assert all(f"{c} {p:.2f}" in line for c, p in answer["probabilities"].items())

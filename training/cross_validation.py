@@ -27,6 +27,7 @@ from gait.cache import Cache
 from gait.console import say
 from gait.errors import GaitmoodError, InterruptedRunError
 from gait.labels import Collection
+from gait.leaks import Leak
 from gait.options import read_options, write_options
 from gait.predict import predict_walks
 from gait.predictions import Predictions, pooled
@@ -45,7 +46,10 @@ FOLDS, LOG = "folds.json", "log.txt"
 
 @dataclass(frozen=True)
 class CrossValidated:
-    """What cross-validation gives: pooled predictions of each repeat, what its folds cost, and what was found."""
+    """What cross-validation gives: pooled predictions of each repeat, what its folds cost, and what was found.
+
+    ``leaks`` are copies that the folds of the first repeat part, because they are said to be of two people.
+    """
 
     folder: Path
     model: str
@@ -54,15 +58,18 @@ class CrossValidated:
     folds: tuple[tuple[dict[str, Any], ...], ...]
     collection: Collection
     left_out: tuple[tuple[str, str], ...]
+    leaks: tuple[Leak, ...]
 
 
 @dataclass(frozen=True)
 class FoldTask:
-    """One fold: options, the walks by side, and where its results go."""
+    """One fold: options, the walks by side, where its results go, and whether its model is looked into as well (see
+    :mod:`training.probes`)."""
 
     options: TrainOptions
     walks: TrainingWalks
     folder: Path
+    probed: bool = True
 
 
 @dataclass(frozen=True)
@@ -104,8 +111,23 @@ def cross_validate(options: TrainOptions) -> CrossValidated:
     repeats, costs = _pool(dealt, folder)
     write_json(folder / runs.RESULT, {"model": options.model, "folds": costs[0]})
     return CrossValidated(
-        folder, options.model, _protocol(options, found), repeats, costs, found.collection, found.left_out
+        folder=folder,
+        model=options.model,
+        protocol=_protocol(options, found),
+        repeats=repeats,
+        folds=costs,
+        collection=found.collection,
+        left_out=found.left_out,
+        leaks=tuple(_parted(found.traces.copies, dealt)),
     )
+
+
+def _parted(copies: Sequence[Leak], dealt: dict[str, Any]) -> list[Leak]:
+    """Both walks of each pair of copies that lie in two folds of the first repeat: each knows the other."""
+    fold = {name: number for (name, *_), number in zip(dealt["walks"], dealt["folds"][0], strict=True)}
+    parted = [copy for copy in copies if fold[copy.walk] != fold[copy.known]]
+    # What was done to a copy is said of the later walk: seen from the other one it would be the reverse.
+    return parted + [replace(copy, walk=copy.known, known=copy.walk, how="") for copy in parted]
 
 
 def _protocol(options: TrainOptions, found: GatheredWalks) -> str:
@@ -212,7 +234,7 @@ def run_fold(task: FoldTask) -> FoldDone:
         trained = time.perf_counter()
         predictions = predict_walks(bundle, task.walks.held_out)
         predicted = time.perf_counter()
-        noted = probe(bundle, task.walks)
+        noted = probe(bundle, task.walks) if task.probed else {}
     predictions.save_csv(task.folder / "predictions.csv")
     result = {
         **noted,

@@ -57,7 +57,7 @@ class TrainOptions:
     """OpenPose and COCO files with several people: 0 is the one seen in most frames, 1 the next, and so on."""
     frame_size: str = "auto"
     """Height x width of a clip's frames, such as 80x45; auto: the videos' own shape, longer side 80 (spatiotemporal:
-    224x224)."""
+    224x224; longer side 64 with --demo)."""
     background: Literal["subtract", "keep"] = "subtract"
     """Show the network what moves (each clip minus its mean picture), or the frames as they are."""
     hold_out: float = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from gait.backend import start_keras
 from gait.cache import Cache
 from gait.console import say
 from gait.errors import GaitmoodError
-from gait.floors import gists
+from gait.floors import answers, gists
 from gait.inputs import describe
 from gait.labels import Sample
 from gait.models import architecture, find_entry
@@ -42,8 +42,8 @@ Fit = tuple[Any, dict[str, list[float]], int | None]
 
 @dataclass(frozen=True)
 class Result:
-    """What a run produced: the model file, the run folder, predictions for the validation walks (if any) and where
-    these lie."""
+    """What a run produced: the model file, the run folder, predictions for the validation walks (if any), where these
+    lie, what answers that need no model say of them, and what raters said."""
 
     model: Path
     folder: Path
@@ -51,6 +51,8 @@ class Result:
     record: bundles.Record
     left_out: tuple[tuple[str, str], ...]
     samples: tuple[Sample, ...]
+    floors: Mapping[str, tuple[str, ...]]
+    ratings: Mapping[str, np.ndarray]
 
 
 def train(options: TrainOptions) -> Result:
@@ -120,15 +122,17 @@ def fit_bundle(
 
 def _fit_and_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Result:
     bundle, best_epoch = fit_bundle(options, walks, folder)
-    record, validation = bundle.record, None
+    record, validation, floors = bundle.record, None, {}
     if walks.validation:
         validation = predict_walks(bundle, walks.validation)
+        own = gists(walks.preprocess, walks.validation)
+        floors = answers(record.gists, record.training_labels, own)
         record = replace(record, validation=_summary(validation, best_epoch))
     path = bundles.free_name(options.saved_models, options.name or options.model, options.overwrite)
     bundles.save(path, bundle.model, record)
     write_json(folder / runs.RESULT, {"model": str(path), "best_epoch": best_epoch})
     samples = tuple(walk.sample for walk in walks.validation)
-    return Result(path, folder, validation, record, walks.left_out, samples)
+    return Result(path, folder, validation, record, walks.left_out, samples, floors, walks.ratings)
 
 
 def _fit_network(options: TrainOptions, walks: TrainingWalks, folder: Path) -> Fit:

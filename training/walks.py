@@ -27,12 +27,15 @@ from training.options import TrainOptions
 
 VALIDATION = 0.2
 
+DEMO_SIDE = 64  # pixels, the longer side of the frames that the spatiotemporal network is shown in the demo
+
 
 @dataclass(frozen=True)
 class TrainingWalks:
     """The walks of a run by what they are used for, the classes, and what prepared them.
 
-    ``prints`` are packed fingerprints by content hash, for the bundle.
+    ``prints`` are packed fingerprints by content hash, for the bundle; ``ratings`` what raters said of the walks to
+    validate on.
     """
 
     train: tuple[Walk, ...]
@@ -42,6 +45,7 @@ class TrainingWalks:
     preprocess: Any
     left_out: tuple[tuple[str, str], ...]
     prints: Mapping[str, bytes] = field(default_factory=dict)
+    ratings: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,9 @@ def gather(options: TrainOptions, cache: Cache) -> TrainingWalks:
     check_test_folder(found.walks, found.traces, found.preprocess, options, cache)
     train, validation, held_out = parts = split(found.walks, options)
     check_sides(parts, found.traces.copies, options.strict)
-    prints = found.traces.prints
-    return TrainingWalks(train, validation, held_out, found.classes, found.preprocess, found.left_out, prints)
+    ratings = found.collection.ratings_of(walk.sample.name for walk in validation)
+    how, prints = found.preprocess, found.traces.prints
+    return TrainingWalks(train, validation, held_out, found.classes, how, found.left_out, prints, ratings)
 
 
 def gather_walks(options: TrainOptions, cache: Cache) -> GatheredWalks:
@@ -146,6 +151,8 @@ def _clip_settings(options: TrainOptions, samples: Sequence[Sample]) -> dict[str
         size = _frame_size(options.frame_size)
     elif find_entry(options.model).kind == "clips":
         size = choose_frame_size([sample.footage for sample in samples])
+    elif options.demo:  # done in minutes, without an accelerator
+        size = choose_frame_size([sample.footage for sample in samples], long_side=DEMO_SIDE)
     else:  # the size that the network was described for
         return {"background": options.background}
     return {"height": size.height, "width": size.width, "background": options.background}

@@ -139,12 +139,11 @@ def _load_labels(
 ) -> tuple[tuple[str, ...], np.ndarray | None]:
     """Names and integers; the pickle is (names, labels), as ST-GCN's feeders write it, or labels."""
     numbers = tuple(f"{i:04d}" for i in range(count))
-    place = _beside(path, "label", ".pkl") if labels is None else labels
+    place = _beside(path, "label", ".pkl") if labels is None else labels and path.parent / labels
     if labels is None and ("joint" not in path.stem or not place.is_file()):
         place = False
     if place is False:
         return numbers, None
-    place = path.parent / place
     try:
         names, values = _split(load_pickle(place.read_bytes()))
     except OSError as error:

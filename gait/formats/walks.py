@@ -263,6 +263,7 @@ def pose_from_world(points: np.ndarray, time: np.ndarray, layout: str, notes: di
         root=hips.astype(np.float32) if moves else None,
         root_unit="m" if moves else None,
         root_source="true" if moves else "none",
+        observed=known.any(axis=1),
         notes=notes,
     )
 

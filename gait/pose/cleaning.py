@@ -21,7 +21,7 @@ from gait.pose.sequence import PoseSequence
 from gait.pose.smoothing import CUTOFF, smooth
 from gait.pose.swaps import find_swaps, mend
 
-VERSION = 2  # raised when the same joints come out differently, so that cached ones are made again
+VERSION = 3  # raised when the same joints come out differently, so that cached ones are made again
 _NO_PICTURE = "no joints in a picture: swaps are an estimator's error and were not looked for"
 _MEASURED = "measured joints: swaps are an estimator's error and were not looked for"
 # Without depth, of true joints seen from the side up to half the frames would be exchanged.

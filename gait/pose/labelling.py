@@ -8,6 +8,8 @@ frame's label is a sign: 1 as it is, -1 exchanged.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gait.pose.medians import median
@@ -27,6 +29,14 @@ TURN_COST = 0.15  # share by which each turn of the labels must lower the rhythm
 # Share of the movement that the rhythm leaves unexplained from which single frames are turned round to fit.
 POOR_FIT = 0.4
 _PASSES = 3
+
+
+@dataclass(frozen=True)
+class Lateral:
+    """Distance (S, J) of left from right to expect along the picture's x axis, swinging aside, and its error (S, J)."""
+
+    distance: np.ndarray
+    error: np.ndarray
 
 
 class Chain:
@@ -59,7 +69,7 @@ class Chain:
         return result
 
     def label(
-        self, place: np.ndarray, odds: np.ndarray, lateral: np.ndarray | None, fold: bool = False
+        self, place: np.ndarray, odds: np.ndarray, lateral: Lateral | None, fold: bool = False
     ) -> np.ndarray:
         """Signs (S,) of the most probable course.
 
@@ -69,9 +79,8 @@ class Chain:
             Left less right; NaN where a joint is not known.
         odds : (S,) float array
             Log-odds that a frame is not exchanged, from other evidence.
-        lateral : (S, J) float array or None
-            Distance of left from right to expect along the picture's x axis, swinging aside. Without it the
-            rhythm is not followed.
+        lateral : Lateral or None
+            Without it the rhythm is not followed.
         fold : bool
             Whether the rhythm may turn single frames round while it is fitted. For legs that are seen well
             from the side: an estimator may call the leg in front the left one in every step.
@@ -115,7 +124,7 @@ class Chain:
         return cost
 
     def _follow_rhythm(
-        self, place: np.ndarray, sign: np.ndarray, lateral: np.ndarray, odds: np.ndarray, passes: int
+        self, place: np.ndarray, sign: np.ndarray, lateral: Lateral, odds: np.ndarray, passes: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """What the stride's rhythm says, as the labels so far show it.
 
@@ -126,26 +135,28 @@ class Chain:
 
         Returns the labels, turned round as a whole where that is more probable, and log-odds (S,).
         """
-        middle = np.stack([lateral, np.zeros_like(lateral)], axis=-1)
+        middle = np.stack([lateral.distance, np.zeros_like(lateral.distance)], axis=-1)
         sign, rhythm = sign.copy(), np.zeros(len(place))
         for rows in self._chunks():
             shown = place[rows] * sign[rows, None, None]
-            steady = self._steady_odds(rows, shown, lateral[rows], passes)
+            steady = self._steady_odds(rows, shown, lateral, passes)
             if steady + odds[rows] @ sign[rows] < 0:
                 sign[rows], shown, steady = -sign[rows], -shown, -steady
             expected = self._waves(rows, shown, middle[rows], passes) + middle[rows]
             same, turned = (np.sum((place[rows] - way * expected) ** 2, axis=-1) for way in (1, -1))
-            error = np.minimum(same, turned).mean(axis=0) + RHYTHM_ERROR**2
+            error = np.minimum(same, turned).mean(axis=0) + RHYTHM_ERROR**2 + lateral.error[rows] ** 2
             rhythm[rows] = RHYTHM_COUNTS * ((turned - same) / 2 / error).sum(axis=1)
             rhythm[rows] += sign[rows] * steady / len(rows)
         return sign, np.clip(rhythm, -MOST_ODDS, MOST_ODDS)
 
-    def _steady_odds(self, rows: np.ndarray, shown: np.ndarray, lateral: np.ndarray, passes: int) -> float:
+    def _steady_odds(self, rows: np.ndarray, shown: np.ndarray, lateral: Lateral, passes: int) -> float:
         """Log-odds that labels are right as a whole, from the lateral distance without the swinging."""
         still = shown - shown.mean(axis=0)
         waves = self._waves(rows, still, np.zeros_like(still), passes)
         steady = (shown - waves)[..., 0].mean(axis=0)
-        return float(np.sum(2 * steady * lateral.mean(axis=0)) * STEADY_COUNTS / STEADY_ERROR**2)
+        distance = lateral.distance[rows].mean(axis=0)
+        error = STEADY_ERROR**2 + np.mean(lateral.error[rows] ** 2, axis=0)
+        return float(np.sum(2 * steady * distance / error) * STEADY_COUNTS)
 
     def _waves(self, rows: np.ndarray, shown: np.ndarray, middle: np.ndarray, passes: int) -> np.ndarray:
         """The best fit (R, J, 2) of the stride's odd harmonics about a middle, of all rates tried."""

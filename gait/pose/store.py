@@ -40,6 +40,13 @@ _DAMAGED = (
     zlib.error,
     struct.error,
 )
+# Notes that later steps read, and what they read of them.
+_NOTES = {
+    "loop": ("period", "seams"),
+    "direction": ("known", "facing", "reason"),
+    "gaps": ("filled", "left_open"),
+}
+_KINDS = {str: "a name", dict: "names and values"}
 _FACTS = ("frame_size", "layout", "root_unit", "root_source", "unique", "notes")
 
 
@@ -85,6 +92,8 @@ def load_npz(path: Path | str) -> PoseSequence:
         raise GaitmoodError(
             f"{path}: a keypoint file of this project (.npz) was expected ({type(error).__name__}: {error})."
         ) from error
+    if type(found) is not int:
+        raise GaitmoodError(f"{path}: gaitmood_pose: the number of a format was expected, found {found!r}.")
     if found > FORMAT:
         raise GaitmoodError(
             f"{path}: format {found} is newer than this version reads ({FORMAT}); update the project."
@@ -93,9 +102,41 @@ def load_npz(path: Path | str) -> PoseSequence:
     if missing:
         raise GaitmoodError(f"{path}: {', '.join(missing)} expected in the file, but not found.")
     try:
-        return _sequence(arrays, facts)
+        sequence = _sequence(_numbers(arrays), facts)
+        _check(sequence)
     except (ValueError, IndexError) as error:
         raise GaitmoodError(f"{path}: {error}.") from error
+    return sequence
+
+
+def _numbers(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays as we store them; whole numbers may stand for real ones and for true and false."""
+    dtypes = {**_ARRAYS, "root": np.float32}
+    for name in dtypes.keys() & arrays.keys():
+        kinds = "biu" if dtypes[name] is np.bool_ else "iuf"
+        if arrays[name].dtype.kind not in kinds:
+            expected = "true and false" if dtypes[name] is np.bool_ else "numbers"
+            raise ValueError(f"{name}: {expected} expected, found {arrays[name].dtype}")
+    with np.errstate(over="ignore"):  # too large for us is infinite, which readers of joints refuse by name
+        return {name: arrays[name].astype(dtypes[name], copy=False) for name in dtypes.keys() & arrays.keys()}
+
+
+def _check(sequence: PoseSequence) -> None:
+    """Raise ValueError where a fact is none, or a visibility no share."""
+    T, (first, last) = len(sequence), sequence.unique
+    if not (T == 0 or 0 <= first < last <= T):
+        raise ValueError(f"unique: first and one-past-last of {T} frames expected, found {first} and {last}")
+    if sequence.root_unit not in (None, "m", "body"):
+        raise ValueError(f"root_unit: m, body or null expected, found {sequence.root_unit!r}")
+    if sequence.root_source not in ("true", "estimated", "none"):
+        raise ValueError(f"root_source: true, estimated or none expected, found {sequence.root_source!r}")
+    for name, facts in _NOTES.items():
+        note = sequence.notes.get(name, dict.fromkeys(facts))
+        if not isinstance(note, dict) or not set(facts) <= set(note):
+            raise ValueError(f"notes: {name} with {', '.join(facts)} expected, found {note!r}")
+    wrong = sequence.visibility[~((sequence.visibility >= 0) & (sequence.visibility <= 1))]  # NaN too
+    if wrong.size:
+        raise ValueError(f"visibility: numbers from 0 to 1 expected, found {wrong[0]:g}")
 
 
 def _arrays(sequence: PoseSequence) -> dict[str, np.ndarray]:
@@ -113,5 +154,14 @@ def _facts(sequence: PoseSequence) -> dict[str, Any]:
 def _sequence(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> PoseSequence:
     known = {name: arrays[name] for name in (*_ARRAYS, "root") if name in arrays}
     values = {name: facts[name] for name in _FACTS}
-    values |= {"frame_size": tuple(facts["frame_size"]), "unique": tuple(facts["unique"])}
+    values |= {name: _two_numbers(name, facts[name]) for name in ("frame_size", "unique")}
+    for name, kind in (("layout", str), ("notes", dict)):
+        if not isinstance(values[name], kind):
+            raise ValueError(f"{name}: {_KINDS[kind]} expected, found {values[name]!r}")
     return PoseSequence(**known, **values)
+
+
+def _two_numbers(name: str, value: Any) -> tuple[int, int]:
+    if not (isinstance(value, list) and len(value) == 2 and all(type(one) is int for one in value)):
+        raise ValueError(f"{name}: two whole numbers expected, found {value!r}")
+    return value[0], value[1]

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gait.pose.facing import STATURE, Facing, body_height, core_seen
-from gait.pose.labelling import Chain
+from gait.pose.labelling import Chain, Lateral
 from gait.pose.sequence import PoseSequence
 from gait.skeleton import Layout, find_layout
 
@@ -77,7 +77,9 @@ class _Evidence:
         numbers = self._telling(group)
         width = [_WIDTH_AND_SWING[_part(self.layout, self.layout.pairs[number])][0] for number in numbers]
         odds = PRIOR + odds + self._side_odds(numbers, towards)
-        return self.chain.label(self.place[:, numbers], odds, towards[:, None] * width, fold)
+        # Nearly from the side, a small error of the facing turns the sign of what is left of the width.
+        error = ANGLE_ERROR * np.abs(self.sideways)[:, None] * width
+        return self.chain.label(self.place[:, numbers], odds, Lateral(towards[:, None] * width, error), fold)
 
     def _telling(self, group: _Pairs) -> list[int]:
         """Numbers of the group's pairs that tell by their place: not the face's and the fingers'."""

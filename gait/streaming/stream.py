@@ -186,6 +186,10 @@ class Stream:
                 self._verdicts[window.number] = self._averager.take(window.number, verdict)
         self._pending = None
 
+    def poses(self) -> PoseSequence | None:
+        """Who walked longest as they were estimated, one row a frame; None where no poses are."""
+        return None if self._watcher is None else self._watcher.sequences(1)[0]
+
     def whole_walks(self, source: Source) -> list[WholeWalk]:
         """What is said of the whole walk of each person, the one who walked longest first; call it last.
 
