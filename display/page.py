@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import shutil
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
@@ -24,6 +25,7 @@ TITLE = "Gaitmood: how a walk looks"
 INTRODUCTION = """# How does this walk look?
 A model looks at a walking video and says which emotion people who rate walks would see in it: how the walk *looks*,
 not what the walker feels."""
+Tell = Callable[[float, str], None]  # hears the share of the work that is done, and what comes next
 HINT = "Choose a model and a walking video, then press Watch."
 # Okabe and Ito's colours, which people with any kind of colour vision can tell apart; as many classes as they are.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000")
@@ -76,7 +78,7 @@ class Page:
         """Choices of a list; none is chosen at first."""
         return {"choices": list(self.videos()), "value": None}
 
-    def watch(self, model: str | None, video: str | None, tell: Callable[[float, str], None]) -> Any:
+    def watch(self, model: str | None, video: str | None, tell: Tell) -> Any:
         """What is made of the choices, an :class:`display.answering.Answer`.
 
         Raises
@@ -125,16 +127,9 @@ def build(page: Page) -> Any:
         return {model: gr.Dropdown(**page.offered_models()), pick: gr.Dropdown(**page.offered_videos())}
 
     def watch(model: str | None, video: str | None, progress: Any = gr.Progress()) -> dict[Any, Any]:  # noqa: B008
-        try:
-            answer = page.watch(model, video, lambda share, text: progress(share, desc=text))
-        except GaitmoodError as error:
-            return {note: _refusal(str(error))}
-        reason = answer.walk["reason"]
-        said = (
-            _refusal(f"No answer: {reason}.")
-            if reason
-            else _words(f"{Path(video).name}, watched with {model}")
-        )
+        answer, said = _outcome(page, model, video, lambda share, text: progress(share, desc=text))
+        if answer is None:
+            return {note: said}
         values = {shown[name]: value for name, value in _values(gr, answer).items()}
         return {results: gr.Column(visible=True), note: said, **values}
 
@@ -158,9 +153,23 @@ def build(page: Page) -> Any:
     return blocks
 
 
+def _outcome(page: Page, model: str | None, video: str | None, tell: Tell) -> tuple[Any, str]:
+    """An answer or None, and the words for above it."""
+    try:
+        answer = page.watch(model, video, tell)
+    except GaitmoodError as error:
+        return None, _refusal(str(error))
+    except Exception:  # the page goes on; without words it would say "Starting ..." for ever
+        traceback.print_exc()
+        return None, _refusal("Something failed that should not have. The console of app.py says what.")
+    if (reason := answer.walk["reason"]) is not None:
+        return answer, _refusal(f"No answer: {reason}.")
+    return answer, _words(f"{Path(video).name}, watched with {model}")
+
+
 def _build_results(gr: Any) -> tuple[Any, dict[str, Any]]:
     """The part of the page that is shown once there is an answer, and its pieces by name."""
-    film = {"height": 480, "interactive": False, "show_label": False}
+    film = {"height": 480, "interactive": False}
     with gr.Column(visible=False, elem_id="results") as results:
         with gr.Row():
             label = gr.Label(label="The whole walk", elem_id="label")
@@ -170,7 +179,7 @@ def _build_results(gr: Any) -> tuple[Any, dict[str, Any]]:
             video = _titled(gr, "The walk, as it was seen", "annotated", gr.Video, **film)
             skeleton = _titled(gr, "The skeleton, from the camera", "skeleton", gr.Video, **film)
         with gr.Row():
-            axes = {"x": "seconds", "y": "probability", "color": "emotion", "y_lim": [0, 1], "show_label": False}
+            axes = {"x": "seconds", "y": "probability", "color": "emotion", "y_lim": [0, 1]}
             course = _titled(gr, "Probabilities over time", "course", gr.LinePlot, **axes)
             turning = _titled(
                 gr, "The skeleton in three dimensions, from around", "turning", gr.Video, **film
@@ -186,7 +195,7 @@ def _titled(gr: Any, title: str, name: str, kind: Any, **how: Any) -> Any:
     """A piece below a heading."""
     with gr.Column():
         gr.Markdown(f"### {title}")
-        return kind(label=title, elem_id=name, **how)
+        return kind(label=title, show_label=False, elem_id=name, **how)
 
 
 def _values(gr: Any, answer: Any) -> dict[str, Any]:

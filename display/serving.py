@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -88,7 +89,30 @@ def open_server(options: AppOptions, place: socket.socket) -> Iterator[Any]:
         # Where Gradio keeps uploads; by default they would stay after the end.
         folder = Path(name).resolve()
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "gradio")
-        yield _server(Page(options, folder), options, place, folder)
+        page, log = Page(options, folder), logging.getLogger("uvicorn.error")
+
+        def still_open(_: logging.LogRecord) -> bool:
+            return not page.closing.is_set()
+
+        log.addFilter(still_open)  # that pages did not hang up by themselves at the end is no error
+        try:
+            yield _server(page, _application(page, options, place, folder))
+        finally:
+            log.removeFilter(still_open)
+
+
+def _server(page: Page, application: Any) -> Any:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Tells the page when it ends: it waits for what is being watched."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            page.closing.set()
+            await super().shutdown(sockets)
+
+    how = {"log_level": "error", "access_log": False, "timeout_graceful_shutdown": _PATIENCE}
+    return Server(uvicorn.Config(application, **how))
 
 
 class _Policy:
@@ -107,23 +131,17 @@ class _Policy:
         await self._app(scope, receive, send_with_policy)
 
 
-def _server(page: Page, options: AppOptions, place: socket.socket, folder: Path) -> Any:
+def _application(page: Page, options: AppOptions, place: socket.socket, folder: Path) -> Any:
     import gradio as gr
-    import uvicorn
     from fastapi import FastAPI
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        page.closing.set()  # the server waits for what is being watched
-
-    outside = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
+    outside = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     outside.add_middleware(_Policy)
     if _only_self(place):  # a page of another site that has its name lead here is not this machine
         outside.add_middleware(TrustedHostMiddleware, allowed_hosts=list(_SELF))
     host, port = place.getsockname()[:2]
-    app = gr.mount_gradio_app(
+    return gr.mount_gradio_app(
         outside,
         build(page),
         path="/",
@@ -140,7 +158,4 @@ def _server(page: Page, options: AppOptions, place: socket.socket, folder: Path)
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         css_paths=CSS,
         head=f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
-    )
-    return uvicorn.Server(
-        uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=_PATIENCE)
     )

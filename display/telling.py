@@ -150,7 +150,13 @@ def describe_settings(how: Any, settings: StreamSettings, threshold: Threshold) 
 
 def remarks_on(job: Job, watched: Watched) -> Sequence[str]:
     """Where model and video do not fit well together, and what was lost."""
-    how, remarks = job.bundle.record.preprocess, []
+    record, remarks = job.bundle.record, []
+    how = record.preprocess
+    if record.flat and record.flat == len(record.training_labels):
+        remarks.append(
+            "the model was trained on joints in the picture only (OpenPose, COCO), here they have depth: its answers "
+            "are not to be relied on"
+        )
     if watched.damaged:
         remarks.append(f"{watched.damaged} damaged packets or pictures were left out")
     if how.window_seconds > watched.seconds:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from evaluation.report import (
     Report,
     Summary,
-    human_lines,
+    human_facts,
     key_figures,
     leak_lines,
     mark_of,
@@ -57,7 +57,7 @@ def page(report: Report, strips: Mapping[str, bytes], pictures: Mapping[str, byt
         predictions=report.predictions,
         leaks=leak_lines(report),
         summary=_summary(report),
-        human=" ".join(human_lines(report)),
+        human=human_facts(report),
         affect=_affect(report),
         colours=dict(
             zip(report.predictions.classes, map(_colour, range(len(report.predictions.classes))), strict=True)

@@ -115,11 +115,13 @@ class Report:
     without_leaks: Summary | None
     stable: Summary | None
     affect: AffectScores | None
+    remarks: tuple[str, ...] = ()
 
     def text(self) -> str:
         """Return the report as plain text, the same on a terminal and off it."""
         walks = (_walks(self), _views(self))
-        sections = [_heading(self), leak_lines(self), *walks, _left_out(self), *_score_sections(self)]
+        noted = (_remarks(self), _left_out(self))
+        sections = [_heading(self), leak_lines(self), *walks, *noted, *_score_sections(self)]
         return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
     def to_json(self) -> dict:
@@ -131,6 +133,7 @@ class Report:
             "classes": list(self.predictions.classes),
             "walks": [_walk_to_json(self, i) for i in range(len(self.predictions.names))],
             "left_out": [{"video": name, "reason": reason} for name, reason in self.left_out],
+            "remarks": list(self.remarks),
             "leaks": [n for n, leak in zip(self.predictions.names, self.leaked, strict=True) if leak],
             "leak_reasons": reasons(self.leaks),
             "too_good": self.summary and (too_good(self, self.without_leaks or self.summary) or None),
@@ -152,6 +155,7 @@ def make_report(
     left_out: Sequence[tuple[str, str]] = (),
     leaks: Sequence[Leak] | Sequence[str] = (),
     floors: Mapping[str, Sequence[str]] | None = None,
+    remarks: Sequence[str] = (),
 ) -> Report:
     """Score predictions and gather all that a report says.
 
@@ -172,6 +176,8 @@ def make_report(
         in training.
     floors : mapping of str to sequence of str
         What answers that need no model say of each walk.
+    remarks : sequence of str
+        What a reader should know of how the walks were read: several people in view, sides put right, and so on.
 
     Raises
     ------
@@ -203,6 +209,7 @@ def make_report(
         without_leaks=score(labelled & ~leaked) if leaks else None,
         stable=score(labelled & ~leaked & _stable(predictions, human)),
         affect=score_affect(predictions, leaked),
+        remarks=tuple(remarks),
     )
 
 
@@ -496,6 +503,11 @@ def mark_of(label: str | None, predicted: str, leaked: bool) -> str:
     return ", ".join(filter(None, (verdict, "leak" if leaked else "")))
 
 
+def _remarks(report: Report) -> list[str]:
+    lines = [f"  {printable(remark)}" for remark in report.remarks]
+    return ["How the walks were read", *lines] if lines else []
+
+
 def _left_out(report: Report) -> list[str]:
     if not report.left_out:
         return []
@@ -595,6 +607,11 @@ def _calibration(s: Summary) -> str:
 
 
 def human_lines(report: Report) -> list[str]:
+    """As :func:`human_facts`, in lines of the report's width."""
+    return [line for fact in human_facts(report) for line in textwrap.wrap(fact, WIDTH)]
+
+
+def human_facts(report: Report) -> list[str]:
     """How well people agree on these walks: the ceiling of what a score can mean."""
     human = report.human
     if human is None:
@@ -621,7 +638,7 @@ def human_lines(report: Report) -> list[str]:
             f"{_accuracy(report.stable)}, always '{printable(report.stable.strongest.answer)}' "
             f"{percent(report.stable.strongest.accuracy)}"
         )
-    return [line for long in lines for line in textwrap.wrap(long, WIDTH)]
+    return lines
 
 
 def verdict_lines(report: Report, s: Summary) -> list[str]:

@@ -68,13 +68,9 @@ def test(options: TestOptions) -> Tested:
     prepared = record.preprocess.prepare(samples, cache, options.jobs)
     cache.prune(started)
     left_out += list(prepared.left_out)
-    for line in prepared.notes:
-        say(f"  {line}")
     if not prepared.walks:
         reasons = "".join(f"\n  {name}: {reason}" for name, reason in left_out)
         raise NothingUsableError(f"none of the walks in {collection.folder}/ can be used:{reasons}")
-    for line in lines_on_poses(record.preprocess, prepared.walks):
-        say(line)
     _say_flat(prepared.walks, record)
     leaks = _leaks(prepared.walks, record, cache, options)
     _say_repeated(find_repeated(record, prepared.walks, cache, options.jobs))
@@ -89,6 +85,7 @@ def test(options: TestOptions) -> Tested:
         left_out=left_out,
         leaks=leaks,
         floors=_floors(record, prepared.walks),
+        remarks=[*prepared.notes, *lines_on_poses(record.preprocess, prepared.walks)],
     )
     folder = options.output or new_run(options.runs, f"test-{path.stem}")
     write_report(report, folder, mistake_strips(predictions, samples, cache, poses_used(record.preprocess)))

@@ -227,6 +227,15 @@ def test_nobody_in_view_is_said(shown):
     assert tab.see(visible.replace("NAME", "annotated"))
 
 
+def test_a_mistake_of_ours_is_no_silence(shown, monkeypatch, capsys):
+    def fail(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("display.answering.answer", fail)
+    assert watch(shown.tab).startswith("Something failed that should not have")
+    assert "RuntimeError: boom" in capsys.readouterr().err
+
+
 def test_without_a_video_or_a_model_the_page_says_which_is_missing(workplace, tmp_path):
     page = Page(options_of(workplace), tmp_path)
     with pytest.raises(GaitmoodError, match=r"a walking video was expected\. Upload one"):
@@ -347,12 +356,16 @@ def test_ctrl_c_closes_the_page_and_deletes_what_was_there(workplace, capsys, mo
     monkeypatch.setenv("GRADIO_TEMP_DIR", "replaced")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    seen = []
+    seen, closed = [], threading.Event()
 
     def interrupt() -> None:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=WAIT) as answer:
+        address = f"http://127.0.0.1:{port}/"
+        with urllib.request.urlopen(address, timeout=WAIT) as answer:
             seen.append((answer.status, os.environ["GRADIO_TEMP_DIR"]))
-        os.kill(os.getpid(), signal.SIGINT)
+        # An open page keeps a connection.
+        with urllib.request.urlopen(f"{address}gradio_api/heartbeat/somebody", timeout=WAIT):
+            os.kill(os.getpid(), signal.SIGINT)
+            closed.wait(WAIT)
 
     def wait() -> None:
         while True:
@@ -365,6 +378,7 @@ def test_ctrl_c_closes_the_page_and_deletes_what_was_there(workplace, capsys, mo
     visitor = threading.Thread(target=wait)
     visitor.start()
     ran = in_process(capsys, "app", "--port", port, "--saved-models", workplace / "saved_models")
+    closed.set()
     visitor.join()
     assert ran.code == 0, ran.err
     assert f"Open http://127.0.0.1:{port}/ in a browser. Ctrl-C ends it." in ran.out

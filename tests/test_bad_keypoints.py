@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,10 +11,12 @@ import pytest
 from keypoint_walks import in_picture, walker, work_here, write_coco, write_npz_walks
 from small_walks import in_process
 
-from gait.formats import KeypointError, read_keypoints
+from gait.formats import KeypointError, KeypointOptions, read_keypoints
+from gait.formats.walks import gait16_walk
+from gait.pose.facts import facts_of
 from gait.pose.sequence import PoseSequence
 from gait.pose.store import save_npz
-from gait.skeleton import find_layout
+from gait.skeleton import convert, find_layout
 
 HAND = find_layout("blazepose33").index("left_wrist")
 
@@ -75,3 +78,31 @@ def test_a_hand_that_is_far_for_a_hand_is_still_a_hand(tmp_path):
     save_npz(at(walker(), 1e30), tmp_path / "b.npz")
     with pytest.raises(KeypointError, match=r"left_wrist lies 1e\+30 from the middle"):
         read_keypoints(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"images": [1, 2]}, "'images' is not a list of objects"),
+        ({"images": [{"id": [0]}]}, r"'images': id is '\[0\]', a number was expected"),
+        ({"images": [{"id": 0, "frame_id": "one"}]}, "'images': frame_id is 'one', a number was expected"),
+        ({"images": [{"id": 0, "width": "640"}]}, "'images': width is '640', a number was expected"),
+        ({"image_id": [3]}, r"'annotations': image_id is '\[3\]', a number was expected"),
+        ({"track_id": {}}, "'annotations': track_id is '{}', a number was expected"),
+    ],
+)
+def test_entries_of_a_coco_file_that_are_no_numbers_are_named(tmp_path, changes, reason):
+    content = {"annotations": json.loads(write_coco(tmp_path / "a.json", in_picture(walker())).read_text())}
+    (content if "images" in changes else content["annotations"][3]).update(changes)
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(KeypointError, match=reason):
+        read_keypoints(tmp_path / "a.json")
+
+
+def test_a_walk_of_which_one_joint_is_never_known_is_in_view_all_the_same(tmp_path):
+    hidden = walker()
+    points = convert(hidden, "gait16").world + hidden.root[:, None]
+    points[:, find_layout("gait16").index("left_hand")] = np.nan
+    sequence = gait16_walk(points, KeypointOptions(), "test")
+    assert sequence.observed.all()
+    assert facts_of(sequence).coverage == 1

@@ -96,7 +96,7 @@ def test_a_facing_that_is_slightly_wrong_turns_no_walker_across_the_picture(seed
     """By the facing, left lies a little to the other side than it does: no more than an error of it makes."""
     known, count = bench.measure_injected(seed, bench.VIEWS["sideways, left"], 3.0)
     assert known
-    assert count.others > 40
+    assert count.others > 20
     assert count.right == count.swapped > 0
     assert count.touched == 0
 

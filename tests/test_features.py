@@ -400,12 +400,18 @@ def test_the_page_of_features_is_the_one_that_the_code_prints():
     assert (ROOT / "docs" / "features.md").read_text(encoding="utf-8") == text
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == [
-        name for group in GROUPS for name, feature in FEATURES.items() if feature.group == group
+        *(name for group in GROUPS for name, feature in FEATURES.items() if feature.group == group),
+        *FRAME_FEATURES,
     ]
+    numbered = {row.split("`")[1]: row.split(" | ")[-2].strip() for row in rows[len(FEATURES) :]}
+    assert tuple(name for name, number in numbered.items() if number) == MDT_GCN_31
+    assert [number for number in numbered.values() if number] == [str(n + 1) for n in range(31)]
     for row in rows:
         cells = row.replace(r"\|", "").strip("| ").split(" | ")
         assert len(cells) == 7, row
-        assert all(cell.strip() for place, cell in enumerate(cells) if place != 5), row
+        assert all(cell.strip() for place, cell in enumerate(cells) if place != 5), (
+            row
+        )  # 5: views, or a number
 
 
 def test_every_left_feature_has_a_right_one():

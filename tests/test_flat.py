@@ -181,6 +181,10 @@ def test_joints_of_pictures_end_to_end(here, capsys, kind, model):
     out = ran(capsys, "test")
     assert "Scores on 4 labelled walks" in out
     assert "the model was trained on" not in out
+    (report,) = (here / "runs").glob("*test-*/report.txt")
+    read = report.read_text(encoding="utf-8").partition("How the walks were read")[2]
+    assert f"(4 walks): {REMARK}" in read
+    assert "Poses: none of the 4 walks is a loop" in read
     write_npz_walks(here / "deep", people=1, first=30)
     out = ran(capsys, "test", "--videos", "deep")
     said = "2 of 2 walks have joints with depth, the model was trained on joints in the picture only"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -14,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from browser import find_browser
 from keypoint_walks import hide, played_over, walker, write_gaits
 from videofiles import number_of, write_numbered
 
@@ -358,16 +358,8 @@ def test_poses_come_from_the_estimator_of_the_model():
 # --- In a browser ------------------------------------------------------------------------------------------
 
 
-def browser() -> str:
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip("no Chromium is installed here (Debian: apt install chromium)")
-    return found
-
-
 def test_a_browser_shows_the_page(tmp_path):
-    program, magenta = browser(), (255, 0, 255)
+    program, magenta = find_browser(), (255, 0, 255)
     write_report(report_of(mixed()), tmp_path / "run", {"walk4.mp4": jpeg(magenta)})
     shot = tmp_path / "shot.png"
     done = subprocess.run(

@@ -175,7 +175,9 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_facts_of_a_walk():
     lost = hide(seen(walker(seconds=3.0)), slice(10, 14))
     facts = facts_of(clean(hide(lost, slice(40, 70))))
-    assert facts == PoseFacts(90, round(56 / 90, 4), facts.mean_visibility, 1, 1, 0, "towards", None, 1, 90)
+    assert facts == PoseFacts(
+        90, round(56 / 90, 4), facts.mean_visibility, 1, 1, 1, 0, "towards", None, 1, 90
+    )
     assert facts.mean_visibility == pytest.approx(walker(seconds=3.0).visibility.mean(), abs=0.02)
     loop = facts_of(clean(lap_of(walker(seconds=3.0))))
     assert (loop.frames, loop.loop_period, loop.laps, loop.unique_frames) == (148, 37, 4, 37)
@@ -201,6 +203,7 @@ def test_a_table_with_a_row_a_walk(tmp_path, store):
         "37",
     )
     assert (loop["gaps_filled"], loop["gaps_left_open"], loop["frames_mended"]) == ("0", "0", "0")
+    assert loop["people"] == "1"
     assert (spot["direction"], spot["loop_period"]) == ("not known", "")
 
 
@@ -214,7 +217,7 @@ def test_walks_of_frames_have_neither_table_nor_line(tmp_path, store):
 
 
 def facts(**changes) -> PoseFacts:
-    usual = PoseFacts(240, 1.0, 0.9, 0, 0, 0, "towards", None, 1, 240)
+    usual = PoseFacts(240, 1.0, 0.9, 0, 0, 1, 0, "towards", None, 1, 240)
     return replace(usual, **changes)
 
 

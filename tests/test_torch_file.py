@@ -175,6 +175,28 @@ def test_npz(tmp_path):
     }
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_damaged_npz_files_are_named_whatever_is_hit(tmp_path, save):
+    """Sizes, flags, compressed data, headers of arrays: nothing but an answer or a named error."""
+    save(tmp_path / "w.npz", **{n: np.tile(a, 50) for n, a in arrays().items()})
+    data, rng, refused = (tmp_path / "w.npz").read_bytes(), np.random.default_rng(0), 0
+    for _ in range(300):
+        broken = bytearray(data)
+        broken[rng.integers(len(data))] = rng.integers(256)
+        (tmp_path / "b.npz").write_bytes(broken)
+        try:
+            read_weights(tmp_path / "b.npz")
+        except GaitmoodError as error:
+            refused += "b.npz: not a readable weight file" in str(error)
+    assert refused > 150
+
+
+def test_text_among_the_arrays_is_named(tmp_path):
+    np.savez(tmp_path / "w.npz", w=np.ones(2), names=np.array(["a"]))
+    with pytest.raises(GaitmoodError, match="plain numbers were expected, found something else in names"):
+        read_weights(tmp_path / "w.npz")
+
+
 class Evil:
     """Runs code in whoever unpickles it."""
 

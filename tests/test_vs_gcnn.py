@@ -73,6 +73,10 @@ def test_published_weights_of_another_number_of_classes_or_network_are_refused(r
         published_model("vs_gcnn", (48, V, 9), 4, {"x": np.zeros(2)})
     with pytest.raises(GaitmoodError, match=r"no published weights of st_gcn are known"):
         published_model("st_gcn", (48, V, 9), 4, recorded[0])
+    name = "conv_stage_1.VSGCNN_stage_1_conv_1.bias"
+    spoiled = {**recorded[0], name: np.full_like(recorded[0][name], np.nan)}
+    with pytest.raises(GaitmoodError, match="weights of stage1_convolution1 hold NaN or infinity"):
+        published_model("vs_gcnn", (48, V, 9), 4, spoiled)
 
 
 # --- Images ------------------------------------------------------------------------------------------------

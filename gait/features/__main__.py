@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from gait.features import DIRECTED, FEATURES, UNRELIABLE, Feature
+from collections.abc import Sequence
+
+from gait.features import DIRECTED, FEATURES, FRAME_FEATURES, MDT_GCN_31, UNRELIABLE, Feature, FrameFeature
 
 GROUPS = {"posture": "Posture", "movement": "Movement", "gait": "Gait", "effort": "Effort"}
 _COLUMNS = ("name", "unit", "body part", "what it is", "how it is computed", "not reliable from", "source")
+_FRAME_COLUMNS = ("name", "unit", "body part", "what it is", "how it is computed", "MDT-GCN", "source")
+_FRAMES = f"""
+A value for every frame, of which many of the features above are means, ranges and peaks. The column *MDT-GCN* numbers
+the {len(MDT_GCN_31)} that its first stream learns to predict (`gait.features.MDT_GCN_31`): how many they are is
+published, which they are is not, so this is a reconstruction from the affective features of STEP.
+"""
 _NEEDS = {"depth": ["depth"], "root": ["the path through space"], "world": []}
 _INTRODUCTION = f"""
 The {len(FEATURES)} numbers that the classical models see of a walk, one line each, as `gait/features/` holds them.
@@ -40,8 +48,22 @@ def page() -> str:
         features = [feature for feature in FEATURES.values() if feature.group == group]
         parts.append(f"## {title}: {len(features)} features")
         rows = [_COLUMNS, ("---",) * len(_COLUMNS), *map(_row, features)]
-        parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in rows))
+        parts.append(_table(rows))
+    parts += [f"## Of a frame: {len(FRAME_FEATURES)} features", _FRAMES.strip()]
+    rows = [_FRAME_COLUMNS, ("---",) * len(_FRAME_COLUMNS), *map(_frame_row, FRAME_FEATURES.values())]
+    parts.append(_table(rows))
     return "\n\n".join(parts) + "\n"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def _frame_row(feature: FrameFeature) -> tuple[str, ...]:
+    number = str(MDT_GCN_31.index(feature.name) + 1) if feature.name in MDT_GCN_31 else ""
+    depth = " (needs depth)" if feature.needs == "depth" else ""
+    cells = (feature.unit, feature.part, feature.words, feature.formula + depth, number, feature.source)
+    return tuple(cell.replace("|", r"\|") for cell in (f"`{feature.name}`", *cells))
 
 
 def _row(feature: Feature) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ _COARSE = 8  # waves of a picture that candidates are looked for by
 _COARSE_BLUR = 0.06
 _WORTH_WHILE = 0.6  # of a line's correlation: below, no laying over makes a copy of it
 _WORTH_SAYING = 0.02  # of what was done to a copy
+_LOOSE = 0.01  # of a picture's side: as exactly as it is known where one lies on the other
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Rules:
         The values of the walk seen in a mirror: ``values[:, order] * sign``.
     least_key : float
         Correlation of two instants that may be the same.
-    least_score, least_place : float
+    least_score, least_place, least_rhythm : float
         Of a match that is a copy.
     """
 
@@ -82,6 +83,7 @@ class Rules:
     least_key: float
     least_score: float
     least_place: float
+    least_rhythm: float
 
     def mirror(self, one: Print) -> Print:
         """The walk seen in a mirror."""
@@ -102,7 +104,7 @@ def _coarse_picture(values: np.ndarray) -> np.ndarray:
 
 def _picture_rules() -> Rules:
     across = np.tile(np.where(np.arange(WAVES) % 2, -1, 1), WAVES)
-    return Rules(_coarse_picture, np.arange(WAVES**2), across, register_pictures, 0.85, 0.955, 0.95)
+    return Rules(_coarse_picture, np.arange(WAVES**2), across, register_pictures, 0.65, 0.955, 0.95, 0.8)
 
 
 def _motion_rules() -> Rules:
@@ -112,7 +114,7 @@ def _motion_rules() -> Rules:
         joints[[left, right]] = right, left
     order = (3 * joints[:, None] + np.arange(3)).ravel()
     sign = np.tile([-1, 1, 1], len(joints))
-    return Rules(lambda values: values, order, sign, register_joints, 0.98, 0.998, 0.0)
+    return Rules(lambda values: values, order, sign, register_joints, 0.98, 0.998, 0.0, 0.0)
 
 
 RULES = {PICTURE: _picture_rules(), MOTION: _motion_rules()}
@@ -159,4 +161,12 @@ def _compare(rules: Rules, one: Print, other: Print, curve: Curve, other_curve: 
 
 
 def _is_copy(match: Match, rules: Rules) -> bool:
-    return match.score >= rules.least_score and match.place >= rules.least_place
+    enough = match.score >= rules.least_score and match.place >= rules.least_place
+    return enough and match.rhythm >= rules.least_rhythm and _lies_inside(match)
+
+
+def _lies_inside(match: Match) -> bool:
+    """Whether one picture lies inside of the other, as what was cut off from the other does."""
+    return all(
+        abs(shift) <= abs(zoom - 1) / 2 + _LOOSE for shift, zoom in zip(match.shift, match.zoom, strict=True)
+    )

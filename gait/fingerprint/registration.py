@@ -27,6 +27,7 @@ _MOVING = 0.05  # of the mean variance over time: places that change less count 
 _PLAIN = 1.0  # grey levels
 _LEAST_LEFT = 0.8  # of a line, after it was moved
 _MARGIN = 0.1  # of the side: what was cut off shows up to here, because pictures are smooth
+_QUICK, _SLOW = 3, 9  # instants: what changes between a fifth of a second and over half of one
 _GRID = (np.arange(WAVES) + 0.5) / WAVES
 
 
@@ -40,6 +41,9 @@ class Match:
         Correlation of their changes over the best stretch.
     place : float
         Of pictures the correlation of their means over that stretch, mostly of where nothing moves; 1 of joints.
+    rhythm : float
+        Of pictures the correlation of what changes within half a second, which limbs do and a way through the picture
+        does not; 1 of joints.
     speed : float
         Instants of the other walk per instant of this one.
     shift, zoom : (float, float)
@@ -50,6 +54,7 @@ class Match:
 
     score: float
     place: float
+    rhythm: float
     speed: float
     shift: tuple[float, float]
     zoom: tuple[float, float]
@@ -71,6 +76,9 @@ class _Overlay(Protocol):
 
     def place(self, one: np.ndarray, other: np.ndarray) -> float:
         """See :attr:`Match.place`, of stretches (L, P)."""
+
+    def rhythm(self, one: np.ndarray, other: np.ndarray) -> float:
+        """See :attr:`Match.rhythm`, of stretches (L, P)."""
 
 
 def register_pictures(one: Print, other: Print, line: Line) -> Match | None:
@@ -140,6 +148,13 @@ class _Pictures:
             one.mean(axis=0), other.mean(axis=0), 1 / (moving + _MOVING * moving.mean() + 1e-9)
         )
 
+    def rhythm(self, one: np.ndarray, other: np.ndarray) -> float:
+        if len(one) < 2 * _SLOW:
+            return 1.0
+        fast, other_fast = _within_half_a_second(one), _within_half_a_second(other)
+        sizes = np.sqrt((fast**2).sum() * (other_fast**2).sum())
+        return float((fast * other_fast).sum() / max(sizes, 1e-12))
+
 
 def _squares(pictures: Print) -> np.ndarray:
     return (pictures.base + pictures.values()).astype(np.float64).reshape(-1, WAVES, WAVES)
@@ -172,6 +187,9 @@ class _Joints:
     def place(self, one: np.ndarray, other: np.ndarray) -> float:
         return 1.0
 
+    def rhythm(self, one: np.ndarray, other: np.ndarray) -> float:
+        return 1.0
+
 
 def _turned(joints: np.ndarray, angle: float) -> np.ndarray:
     """Joints (R, 48) turned about the vertical."""
@@ -202,6 +220,7 @@ def _register(overlay: _Overlay, line: Line, size: int, other_size: int) -> Matc
     return Match(
         score=float(alike[best]),
         place=overlay.place(one[stretch], other[stretch]),
+        rhythm=overlay.rhythm(one[stretch], other[stretch]),
         speed=line.speed + float(free[1]),
         shift=(float(more[0]), float(more[1])),
         zoom=(1 + float(more[2]), 1 + float(more[3])),
@@ -230,6 +249,13 @@ def _fit(overlay: _Overlay, line: Line) -> np.ndarray:
         if np.abs(step).max() < _DONE:
             break
     return free
+
+
+def _within_half_a_second(values: np.ndarray) -> np.ndarray:
+    """Values (R, P) less their mean over ``_SLOW`` instants, noise evened out over ``_QUICK``, (R - _SLOW + 1, P)."""
+    side = (_SLOW - _QUICK) // 2
+    quick, slow = _sums(values, _QUICK) / _QUICK, _sums(values, _SLOW) / _SLOW
+    return quick[side : len(quick) - side] - slow
 
 
 def _correlation(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> float:

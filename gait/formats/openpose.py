@@ -117,6 +117,8 @@ def _read_coco(content: Any, options: KeypointOptions) -> PoseSequence:
     if not bodies:
         raise KeypointError("nobody in view in any frame")
     images = content.get("images") if listed else None
+    _check_names(bodies, ("image_id", "track_id"), "annotations")
+    _check_names(images or [], ("id", "frame_id", "height", "width"), "images")
     places = _coco_places(bodies, images)
     points = [parse_keypoints(body["keypoints"], f"image {body['image_id']}", COCO_COUNTS) for body in bodies]
     flags = np.concatenate([p[:, 2] for p in points])
@@ -125,6 +127,18 @@ def _read_coco(content: Any, options: KeypointOptions) -> PoseSequence:
     total = max(places.values()) + 1
     tracks = _coco_tracks(bodies, points, places, total)
     return _walk(tracks, total, options, _coco_size(images), "coco")
+
+
+def _check_names(entries: Any, names: tuple[str, ...], what: str) -> None:
+    """Refuse entries whose ids and numbers are lists or objects, and frame numbers and sizes that are no numbers."""
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise KeypointError(f"'{what}' is not a list of objects")
+    for entry in entries:
+        for name in names:
+            value = entry.get(name, 0)
+            kinds = (int, float) if name in ("frame_id", "height", "width") else (int, float, str, type(None))
+            if not isinstance(value, kinds):
+                raise KeypointError(f"'{what}': {name} is {str(value)[:60]!r}, a number was expected")
 
 
 def _coco_places(bodies: list[dict], images: Any) -> dict[Any, int]:

@@ -19,6 +19,7 @@ import numpy as np
 from gait.errors import GaitmoodError
 from gait.formats.safe_pickle import BROKEN, DataUnpickler, Inert, StandIn, resolve
 from gait.formats.walks import KeypointError
+from gait.pose.store import DAMAGED
 
 ENDINGS = (".npz", ".pth", ".pt", ".pth.tar")
 # The first of the pickles of the older format.
@@ -64,7 +65,7 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file:
             arrays = _read_npz(file) if path.suffix == ".npz" else _state_of(_read_checkpoint(file))
-    except (*BROKEN, OSError, zipfile.BadZipFile, KeypointError) as error:
+    except (*BROKEN, *DAMAGED, KeypointError) as error:
         raise GaitmoodError(f"{path}: not a readable weight file ({str(error)[:200]}).") from error
     # A network that was trained on several GPUs says so before every name.
     names = {
@@ -77,7 +78,10 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
 
 def _read_npz(file: BinaryIO) -> dict[str, np.ndarray]:
     with np.load(file, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+        arrays = {name: archive[name] for name in archive.files}
+    if text := [name for name, array in arrays.items() if array.dtype.kind not in "biuf"]:
+        raise KeypointError(f"plain numbers were expected, found something else in {text[0]}")
+    return arrays
 
 
 def _state_of(contents: Any) -> dict[str, np.ndarray]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from gait.errors import VideoError
 from gait.pose.sequence import PoseSequence
+from gait.pose.store import DAMAGED
 from gait.skeleton import find_layout, turn
 
 LAYOUT = "blazepose33"
 ENDING = ".joints.npz"
-# What zipfile, NumPy and a missing joint raise over bytes that are not a walk's true joints.
-_DAMAGED = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, BadZipFile)
 _ARRAYS = ("joint_names", "world", "image", "camera_rotation", "time", "frame_size")
 
 
@@ -36,7 +34,7 @@ def read_true_joints(path: Path) -> PoseSequence:
         with np.load(path, allow_pickle=False) as file:
             names, world, image, rotation, time, size = (file[name] for name in _ARRAYS)
         return true_sequence(names.tolist(), world, image, rotation, time, (int(size[0]), int(size[1])))
-    except _DAMAGED as error:
+    except (*DAMAGED, LookupError) as error:
         raise VideoError(
             f"its true joints cannot be read: {path.name} as python -m synthesis writes it was expected ({error})"
         ) from error

@@ -94,7 +94,7 @@ def load_published(model: Any, parts: Any, arrays: Mapping[str, np.ndarray]) -> 
     Raises
     ------
     GaitmoodError
-        An array is missing, left over, or of another shape.
+        An array is missing, left over, of another shape, or holds NaN or infinity.
     """
     torch = TorchArrays(arrays)
     weights = parts.published_weights(torch)
@@ -108,5 +108,9 @@ def load_published(model: Any, parts: Any, arrays: Mapping[str, np.ndarray]) -> 
             raise GaitmoodError(
                 f"the weights of {layer.name} have the shapes {found}; for this input and number of classes {wanted} "
                 "were expected. Use the number of classes and of frames (--frames) that they were trained for."
+            )
+        if not all(np.isfinite(array).all() for array in weights[layer.name]):
+            raise GaitmoodError(
+                f"the weights of {layer.name} hold NaN or infinity: their training went wrong, or the file is damaged."
             )
         layer.set_weights(weights[layer.name])

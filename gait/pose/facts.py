@@ -29,6 +29,8 @@ class PoseFacts:
         Over joints and the frames in which the person was seen; None where that is none.
     gaps_filled, gaps_left_open : int or None
         Stretches in which nobody was seen, see :func:`gait.pose.gaps.fill_gaps`; None where they were not looked for.
+    people : int
+        In view at some time, of whom the one who is seen longest is followed.
     frames_mended : int
         In which left and right were put right.
     direction : str or None
@@ -47,6 +49,7 @@ class PoseFacts:
     mean_visibility: float | None
     gaps_filled: int | None
     gaps_left_open: int | None
+    people: int
     frames_mended: int
     direction: str | None
     loop_period: int | None
@@ -65,6 +68,7 @@ def facts_of(sequence: PoseSequence) -> PoseFacts:
         mean_visibility=round(float(seen.mean()), 4) if seen.size else None,
         gaps_filled=gaps.get("filled"),
         gaps_left_open=gaps.get("left_open"),
+        people=notes.get("people", 1),
         frames_mended=int(sequence.mended.sum()),
         direction=NOT_KNOWN if sides_in_doubt(sequence) else notes.get("direction", {}).get("facing"),
         loop_period=loop["period"] if loop else None,

@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,9 @@ _ARRAYS = {
     "observed": np.bool_,
     "mended": np.bool_,
 }
-# What zipfile, zlib, NumPy and JSON raise over bytes that are not theirs: NotImplementedError and RuntimeError
-# stand for a compression and an encryption that nobody asked for.
-_DAMAGED = (
+# What zipfile, zlib, NumPy (whose headers are Python's) and JSON raise over bytes that are not theirs:
+# NotImplementedError and RuntimeError stand for a compression and an encryption that nobody asked for.
+DAMAGED = (
     OSError,
     ValueError,
     KeyError,
@@ -39,6 +40,8 @@ _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
+    SyntaxError,
+    TokenError,
 )
 # Notes that later steps read, and what they read of them.
 _NOTES = {
@@ -88,7 +91,7 @@ def load_npz(path: Path | str) -> PoseSequence:
             arrays = {name: file[name] for name in file.files}
         facts = json.loads(str(arrays.pop("facts")))
         found = facts.pop("gaitmood_pose")
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise GaitmoodError(
             f"{path}: a keypoint file of this project (.npz) was expected ({type(error).__name__}: {error})."
         ) from error

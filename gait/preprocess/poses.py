@@ -24,7 +24,7 @@ from gait.preprocess.walks import Extracted, Prepared, Task, prepare_walks, walk
 from gait.segments import Segment
 from gait.skeleton import centre_on_hips, find_layout, scale_by_torso
 
-NOTES = 2  # raised when more is noted of a walk, so that cached ones are made again
+NOTES = 3  # raised when more is noted of a walk, so that cached ones are made again
 MIN_COVERAGE = 0.5
 MIN_LEGS_VISIBLE = 0.5
 MIN_SECONDS = 0.5
