@@ -17,7 +17,7 @@ from display.telling import describe, describe_settings, facts_of
 from display.watching import Job, Watched, watch
 from gait import bundle as bundles
 from gait.console import say, warn
-from gait.errors import GaitmoodError, NothingUsableError, VideoError
+from gait.errors import GaitmoodError, InterruptedRunError, NothingUsableError, VideoError
 from gait.pose.estimators import PoseSettings, check_ready
 from gait.pose.weights import WeightsError
 from gait.preprocess.poses import pose_settings_of
@@ -142,6 +142,11 @@ def watch_all(ready: Ready) -> Iterator[Predicted]:
             say(f"left out: {source.name}: {error}")
             yield Predicted(source, to, reason=str(error))
             continue
+        except KeyboardInterrupt as stop:
+            raise InterruptedRunError(
+                f"{source.name}: interrupted, and nothing of it was written. What was written of videos before it is "
+                "kept; the same command with --overwrite begins anew."
+            ) from stop
         say(describe(source, job, watched, to))
         yield Predicted(source, to, watched)
 

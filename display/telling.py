@@ -16,7 +16,7 @@ from gait.streaming.abstaining import Threshold
 from gait.streaming.moments import WholeWalk
 from gait.streaming.stream import StreamSettings
 
-_LIVE = "watched live: there is no whole walk"
+_NOT_KEPT = "watched as it came, with nothing kept: there is no whole walk"
 _ASPECT = 1.5  # ratio of shapes from which on a frame model sees walkers much smaller than in training
 _SLOW = 0.6  # of the model's rate
 
@@ -47,7 +47,7 @@ def facts_of(source: Source, job: Job, watched: Watched, threshold: Threshold) -
         },
         "settings": _settings(job, threshold),
         "speed": {"frames_per_second": round(watched.rate, 1), "milliseconds_95": watched.latency},
-        "walk": walks[0] if walks else {**_walk(WholeWalk(None, reason=_LIVE))},
+        "walk": walks[0] if walks else {**_walk(WholeWalk(None, reason=_NOT_KEPT))},
         "people": walks,
     }
 

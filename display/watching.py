@@ -86,7 +86,7 @@ class Watched:
     said : Counter
         Rows of each emotion and each reason.
     walks : tuple of WholeWalk
-        Of each person; empty for what is watched live.
+        Of each person; empty for a stream and what is watched live.
     rate, latency : float
         Frames a second worked on, and milliseconds within which 95 % of the frames were done.
     quit : bool
@@ -129,29 +129,31 @@ def watch(source: Source, job: Job, to: Destinations, tell: Callable[[Watched], 
     GaitmoodError
         There is no such camera or stream, or no screen; or a file cannot be written.
     """
+    whole = source.whole and not job.settings.live
     with ExitStack() as stack:
         window = stack.enter_context(Window(source.name)) if job.window else None
         watcher = None if job.poses is None else stack.enter_context(open_watcher(job.poses))
-        stream = stack.enter_context(Stream(job.bundle, watcher, job.settings))
+        stream = stack.enter_context(Stream(job.bundle, watcher, job.settings, whole))
         reader = stack.enter_context(source.open())
         sink = stack.enter_context(_Sink(job, to))
         shots = read_shots(reader, stream.fit)
         if job.settings.live:
-            dropped, ended = _watch_live(shots, stream, sink, window, source.kind == "file")
+            dropped, ended = _watch_live(shots, stream, sink, window, paced=source.whole)
         else:
-            _watch_whole(shots, stream, sink, job.onlooker)
-            dropped, ended = 0, False
+            dropped, ended = 0, _watch_every(shots, stream, sink, job.onlooker, endless=not whole)
         sink.close_video()
-        walks = stream.whole_walks(source) if source.whole and not job.settings.live else []
-        if job.onlooker is not None and not job.settings.live:
+        walks = stream.whole_walks(source) if whole else []
+        if job.onlooker is not None and whole:
             job.onlooker.saw_walk(stream.poses())
         watched = sink.summary(reader, dropped, tuple(walks), ended)
         sink.finish(tell(watched))
         return watched
 
 
-def _watch_whole(shots: Iterator[Shot], stream: Stream, sink: _Sink, onlooker: Onlooker | None) -> None:
-    """Every frame in its turn, reading and writing in threads of their own."""
+def _watch_every(
+    shots: Iterator[Shot], stream: Stream, sink: _Sink, onlooker: Onlooker | None, endless: bool
+) -> bool:
+    """Every frame in its turn, reading and writing in threads of their own; whether the user ended it."""
     room = Room()
 
     def take(both: tuple[Shot, Moment]) -> None:
@@ -161,10 +163,16 @@ def _watch_whole(shots: Iterator[Shot], stream: Stream, sink: _Sink, onlooker: O
             room.leave()
 
     with Behind(take) as behind, Ahead(shots, room) as ahead:
-        for shot in ahead:
-            behind.put((shot, stream.step(shot)))
-            if onlooker is not None:
-                onlooker.saw_frame(shot.number)
+        try:
+            for shot in ahead:
+                behind.put((shot, stream.step(shot)))
+                if onlooker is not None:
+                    onlooker.saw_frame(shot.number)
+        except KeyboardInterrupt:
+            if not endless:
+                raise
+            return True  # how one ends a stream: what was written is kept
+    return False
 
 
 def _watch_live(

@@ -375,7 +375,10 @@ class VideoWriter:
         try:
             stream = self._container.add_stream("libx264", rate=rate)
         except (av.FFmpegError, ValueError) as error:
-            raise VideoError("this build of PyAV cannot write H.264 (libx264 is missing)") from error
+            raise VideoError(
+                "this build of PyAV cannot write H.264 (libx264 is missing). Install it as a wheel (pip install "
+                "--force-reinstall --only-binary av -r requirements.txt), or write no video"
+            ) from error
         stream.height, stream.width = frame.shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": str(self._quality), "preset": "veryfast"}

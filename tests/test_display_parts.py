@@ -22,7 +22,7 @@ from display.predict_options import PredictOptions, spelt_out
 from display.relay import ON_THEIR_WAY, Ahead, Behind, Room
 from display.telling import remarks_on
 from display.watching import Job, Watched
-from gait.bundle import Bundle, Record
+from gait.bundle import Bundle, KnownWalk, Record
 from gait.errors import GaitmoodError
 from gait.preprocess import ClipPreprocess, JointPreprocess
 from gait.sources import Source
@@ -263,8 +263,8 @@ def test_objects_with_and_without_a_file(words, spelt):
 # --- Words -------------------------------------------------------------------------------------------------
 
 
-def watched(how, size=(1920, 1080), frames=240, seconds=8.0, damaged=0):
-    record = Record("x", ("a", "b"), how)
+def watched(how, size=(1920, 1080), frames=240, seconds=8.0, damaged=0, **facts):
+    record = Record("x", ("a", "b"), how, **facts)
     job = Job(Bundle(Path("x.h5"), None, record), StreamSettings(0.0), None)
     return remarks_on(job, Watched(size, frames, damaged, 0, seconds, Counter(), (), 30.0, 40.0))
 
@@ -278,6 +278,16 @@ def test_models_and_videos_that_do_not_fit_well():
     assert "10.0 frames per second came in, the model was trained at 24" in watched(joints, frames=81)[0]
     assert "shorter than the window of 2.0 s" in watched(joints, frames=31, seconds=1.0)[0]
     assert "2 damaged" in watched(joints, damaged=2)[0]
+
+
+def test_a_model_that_never_saw_depth_says_so_of_joints_with_depth():
+    joints = JointPreprocess(length=48, rate=24.0)
+    walks = tuple(KnownWalk(name, name, None, name, "train") for name in "ab")
+    (said,) = watched(joints, flat=2, walks=walks)
+    assert said.startswith(
+        "the model was trained on joints in the picture only (OpenPose, COCO), here they have depth"
+    )
+    assert watched(joints, flat=1, walks=walks) == []
 
 
 def test_latencies_by_hand():

@@ -5,16 +5,21 @@ from __future__ import annotations
 import csv
 import json
 import os
+import socket
+import struct
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 import av
 import cv2
 import numpy as np
 import pytest
+from conftest import moving_square
 from onnx_files import bright_places
 from small_walks import Ran, captured, in_process
 from test_contract import CLASSES, SHAPES
@@ -25,13 +30,19 @@ from display.frame_log import SCHEMA
 from gait import bundle as bundles
 from gait.cache import Cache
 from gait.clips import clip_indices
+from gait.errors import INTERRUPTED
 from gait.labels import Sample
 from gait.models import MODELS
 from gait.pose.estimators import estimate
 from gait.pose.root import estimate_root
 from gait.pose.store import save_npz
+from gait.pose.tracking import MEMORY_SECONDS
+from gait.pose.watching import Watcher
 from gait.predict import predict_clips, predict_walks
 from gait.predictions import Predictions
+from gait.sources import find_sources
+from gait.streaming.newest import Newest
+from gait.streaming.stream import Stream
 from gait.video import open_video
 
 KINDS = (
@@ -433,20 +444,64 @@ def served(walk):
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield f"http://127.0.0.1:{server.server_port}/{quote(walk.name)}"
     server.shutdown()
 
 
-def test_a_stream_that_ends_is_watched_to_its_end(served, walk, joints_model, capsys):
-    from urllib.parse import quote
+def broken_off(how: str) -> tuple[str, int]:
+    """Address of a stream that gives half of its frames, and how many frames it has."""
+    frames = moving_square(90)
+    with av.open("s.ts", "w", format="mpegts") as file:
+        stream = file.add_stream("libx264", rate=30, options={"crf": "0"})
+        stream.height, stream.width = frames[0].shape[:2]
+        for frame in frames:
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        file.mux(stream.encode(None))
+    content, listening = Path("s.ts").read_bytes(), socket.create_server(("127.0.0.1", 0))
 
-    address = f"{served}/{quote(walk.name)}"
-    ran = predict(capsys, address, "--model", joints_model, "--json", "s.json", "--csv", "s.csv")
+    def answer():
+        with listening, listening.accept()[0] as client:
+            client.recv(4096)
+            client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content))
+            client.sendall(content[: len(content) // 2])
+            if how == "silent":
+                client.recv(1)  # until the other side gives up
+            if how == "reset":
+                time.sleep(0.2)  # or what was sent is gone with the connection
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    threading.Thread(target=answer, daemon=True).start()
+    return f"http://127.0.0.1:{listening.getsockname()[1]}/s.ts", len(frames)
+
+
+def test_a_stream_that_ends_is_watched_to_its_end_and_what_is_old_is_let_go(
+    served, joints_model, capsys, monkeypatch
+):
+    kept, forget = [], Watcher.forget
+
+    def forgetting(self, before):
+        forget(self, before)
+        kept.append(len(self._times))
+
+    monkeypatch.setattr(Watcher, "forget", forgetting)
+    how = ("--stride", 0.2, "--json", "s.json", "--csv", "s.csv")
+    ran = predict(capsys, served, "--model", joints_model, *how)
     assert ran.code == 0, ran.err
     said = json.loads(Path("s.json").read_text(encoding="utf-8"))
     assert said["video"]["kind"] == "stream"
     assert len(said["frames"]) == len(walker_frames())
     assert "no whole walk" in said["walk"]["reason"]
+    assert 0 < max(kept) <= MEMORY_SECONDS * RATE + 1 < len(walker_frames())
+
+
+@pytest.mark.parametrize("how", ["closed", "reset", "silent"])
+def test_a_stream_that_breaks_off_is_answered_as_far_as_it_came(how, monkeypatch):
+    monkeypatch.setattr("gait.sources.STREAM_SECONDS", 0.5)
+    address, whole = broken_off(how)
+    (source,) = find_sources(address)
+    with source.open() as reader:
+        assert 0 < sum(1 for _ in reader) < whole
+        assert reader.errors == 1
 
 
 @pytest.mark.parametrize(
@@ -517,6 +572,7 @@ def test_a_missing_encoder_is_named_and_nothing_is_left(walk, joints_model, caps
     ran = predict(capsys, walk, "--model", joints_model, "--output", "o.mp4", "--json", "o.json")
     assert ran.code == 3
     assert "libx264 is missing" in ran.out
+    assert "pip install" in ran.out
     assert list(Path().iterdir()) == []
 
 
@@ -642,34 +698,52 @@ def test_a_camera_that_stops_is_watched_to_its_end(joints_model, capsys, monkeyp
     assert said["video"]["frames"] + said["video"]["dropped"] == len(walker_frames())
 
 
-def test_ctrl_c_ends_a_camera_and_keeps_what_was_written(joints_model, capsys, monkeypatch, pose_models):
-    from display import watching
+@pytest.mark.parametrize("live", [True, False], ids=["camera", "stream"])
+def test_ctrl_c_ends_what_has_no_end_and_keeps_what_was_written(
+    live, served, walk, joints_model, capsys, monkeypatch
+):
+    step = Stream.step
 
-    taken = watching._Sink.take
-
-    def interrupted(self, shot, moment, show=False):
+    def interrupted(self, shot):
         if shot.number == 5:
             raise KeyboardInterrupt
-        return taken(self, shot, moment, show)
+        return step(self, shot)
 
-    monkeypatch.setattr(watching._Sink, "take", interrupted)
-    film(Path("v.mp4"), walker_frames())
-    ran = predict(
-        capsys,
-        "--camera",
-        "v.mp4",
-        "--no-window",
-        "--model",
-        joints_model,
-        "--json",
-        "c.json",
-        "--output",
-        "c.mp4",
-    )
+    monkeypatch.setattr(Stream, "step", interrupted)
+    source = ("--camera", walk, "--no-window") if live else (served,)
+    ran = predict(capsys, *source, "--model", joints_model, "--json", "c.json", "--output", "c.mp4")
     assert ran.code == 0, ran.err
     assert len(rows_of(Path("c.json"))) == 5
     with open_video("c.mp4") as video:
         assert sum(1 for _ in video) == 5
+
+
+def test_ctrl_c_in_a_file_says_what_is_left(walk, joints_model, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Stream, "step", interrupted)
+    ran = predict(capsys, walk, "--model", joints_model, "--json", "c.json", "--output", "c.mp4")
+    assert ran.code == INTERRUPTED
+    assert "nothing of it was written" in ran.err
+    assert list(Path().iterdir()) == []
+
+
+def test_numbered_pictures_in_place_of_a_camera_keep_their_rate(joints_model, capsys, monkeypatch):
+    rates = []
+
+    class Recorded(Newest):
+        def __init__(self, shots, paced):
+            rates.append(paced)
+            super().__init__(shots, paced)
+
+    monkeypatch.setattr("display.watching.Newest", Recorded)
+    Path("shots").mkdir()
+    for number in range(3):
+        cv2.imwrite(f"shots/{number}.png", np.zeros((SIZE.height, SIZE.width, 3), np.uint8))
+    ran = predict(capsys, "--camera", "shots/*.png", "--no-window", "--model", joints_model)
+    assert ran.code == 0, ran.err
+    assert rates == [True]
 
 
 def test_without_a_screen_the_window_is_refused_with_the_way_out(walk, joints_model, capsys, monkeypatch):

@@ -256,6 +256,13 @@ def test_leaks_come_first_with_the_score_without_them():
     assert report.to_json()["leaks"] == ["walk000.mp4", "walk001.mp4"]
 
 
+def test_how_the_walks_were_read_is_part_of_the_report():
+    remark = "a.mp4: 2 people in view; the one who walks through it longest is followed"
+    report = report_of(["happy"], ["happy"], names=["a.mp4"], options={"remarks": [remark]})
+    assert f"How the walks were read\n  {remark}" in report.text()
+    assert report.to_json()["remarks"] == [remark]
+
+
 def test_a_test_made_only_of_training_walks_is_called_no_test():
     report = report_of(["sad"] * 20, ["sad"] * 20, options={"leaks": [f"walk{i:03d}.mp4" for i in range(20)]})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -232,3 +233,18 @@ def test_emotions_of_ones_own_without_a_place_need_no_valence(capsys):
     model = fresh_model(options, SMALLEST.input_shape, 2, False, affect=False)
     assert set(model.output) == {"emotion"}
     assert model._compile_loss._user_loss_weights == {"emotion": 0.5}
+
+
+def test_seven_categories_of_faces_and_a_place_for_each(capsys):
+    faces = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+    part = tuple(Walk(Sample(Path(f"{one}.mp4"), one, one), one, None) for one in faces)
+    walks = TrainingWalks(part, (), (), faces, replace(SMALLEST, landmarks="face"), ())
+    options = TrainOptions(model="spatiotemporal", landmarks="face")
+    assert learns_affect(options, walks)
+    assert "7 derived from the emotion" in capsys.readouterr().out
+    model = fresh_model(options, walks.preprocess.input_shape, len(faces), soft=True, affect=True)
+    clips = some_clips()
+    clips["mask"] = FACE
+    said = model.predict_on_batch(by_name(clips))
+    assert said["emotion"].shape == (2, 7)
+    np.testing.assert_allclose(said["emotion"].sum(axis=1), 1, atol=1e-6)

@@ -14,6 +14,7 @@ from gait.cache import Cache
 from gait.errors import GaitmoodError
 from gait.pose.store import save_npz
 from gait.predictions import Predictions
+from gait.runs import write_json
 from training.options import TrainOptions
 from training.walks import TrainingWalks, gather_walks
 
@@ -97,18 +98,62 @@ def test_every_window_is_tested_once_and_trained_on_in_the_other_folds(found, by
     )
 
 
-def test_both_splits_are_scored_and_told_side_by_side(videos, capsys):
-    arguments = ["--model", "keypoint_lstm", "--epochs", "1", "--folds", "2", "--max-folds", "1"]
-    assert window_split.main([*arguments, "--windows", "2", "--jobs", "1", "--cache", "cache"]) == 0
+def knows_walks(task):
+    """In place of training: right about windows of walks trained on, 'angry' for all others."""
+    task.folder.mkdir(parents=True)
+    trained = {window.sample.source for window in task.walks.train}
+    out = [window.sample for window in task.walks.held_out]
+    answers = [s.label if s.source in trained else "angry" for s in out]
+    Predictions(
+        names=[s.name for s in out],
+        classes=task.walks.classes,
+        probabilities=np.eye(2)[[task.walks.classes.index(answer) for answer in answers]],
+        labels=[s.label for s in out],
+        subjects=[s.subject for s in out],
+        clips=[1] * len(out),
+    ).save_csv(task.folder / "predictions.csv")
+    write_json(task.folder / "result.json", {"parameters": 1234, "best_epoch": 2, "training_seconds": 3.0})
+
+
+def test_both_splits_are_scored_and_told_side_by_side(videos, capsys, monkeypatch):
+    monkeypatch.setattr(window_split, "run_fold", knows_walks)
+    arguments = ["--model", "keypoint_lstm,st_gcn", "--epochs", "2", "--folds", "3", "--jobs", "1"]
+    assert window_split.main([*arguments, "--windows", "2", "--cache", "cache"]) == 0
     out = capsys.readouterr().out
     assert "12 windows of 48 frames from 6 walks" in out
+    assert "st_gcn, 1,234 parameters" in out
     (folder,) = Path("runs").glob("*-window-split-keypoint_lstm")
     subject, window = json.loads((folder / "window-split.json").read_text())["splits"]
     assert [subject[name] for name in ("split", "known_walks", "known_subjects")] == ["subject", 0, 0]
-    assert window["known_subjects"] > 0
-    more = 100 * (window["accuracy"] - subject["accuracy"])
+    assert subject["windows"] == window["windows"] == 12
+    assert subject["accuracy"] == 0.5  # half are sad
+    assert window["accuracy"] > 0.5
+    assert (subject["majority"], subject["balanced_accuracy"], subject["seconds_an_epoch"]) == (0.5, 0.5, 1.5)
+    more = 100 * (window["accuracy"] - 0.5)
     assert f"Dealing windows at random changes the accuracy by {more:+.1f} points" in out
-    for split in (subject, window):
+    (row,) = [
+        line for line in out.split("st_gcn")[0].splitlines() if line.startswith("whole subjects left out")
+    ]
+    assert row.split()[4:8] == ["12", "0%", "0%", "50.0"]
+
+
+@pytest.mark.slow
+def test_a_network_is_trained_on_each_for_all_epochs(videos):
+    arguments = [
+        "--model",
+        "keypoint_lstm",
+        "--epochs",
+        "1",
+        "--folds",
+        "2",
+        "--max-folds",
+        "1",
+        "--jobs",
+        "1",
+    ]
+    assert window_split.main([*arguments, "--windows", "2", "--cache", "cache"]) == 0
+    (folder,) = Path("runs").glob("*-window-split-keypoint_lstm")
+    for split in json.loads((folder / "window-split.json").read_text())["splits"]:
         said = Predictions.load_csv(folder / split["split"] / "fold-01" / "predictions.csv")
         assert len(said.names) == split["windows"]
         right = [true == answer for true, answer in zip(said.labels, said.predicted, strict=True)]

@@ -53,8 +53,7 @@ class StreamSettings:
     smoothing : int
         Answers that are averaged; 1 takes each as it is.
     live : bool
-        Take an answer as soon as it is there, and keep nothing that is older than a window: what is said of a frame
-        then depends on the machine, and there is no whole walk at the end.
+        Take an answer as soon as it is there: what is said of a frame then depends on the machine.
     """
 
     unsure_below: float
@@ -98,11 +97,13 @@ class Stream:
     watcher : Watcher or None
         What follows people. A frame model can do without: it then looks at the whole picture, whoever is in it.
     settings : StreamSettings
+    whole : bool
+        Keep what the whole walk at the end takes; False, for what may have no end: nothing older than a window.
     """
 
-    def __init__(self, bundle: Bundle, watcher: Watcher | None, settings: StreamSettings):
+    def __init__(self, bundle: Bundle, watcher: Watcher | None, settings: StreamSettings, whole: bool):
         self._bundle, self._how = bundle, bundle.record.preprocess
-        self._watcher, self._settings = watcher, settings
+        self._watcher, self._settings, self._whole = watcher, settings, whole
         self._averager = Averager(bundle.record.classes, settings.smoothing, settings.unsure_below)
         self._frames: FrameWindow | None = None
         self._stack = ExitStack()
@@ -113,7 +114,7 @@ class Stream:
     def __enter__(self) -> Stream:
         self._pool = self._stack.enter_context(ThreadPoolExecutor(1, "answers"))
         if self.fit is not None:
-            self._frames = self._stack.enter_context(FrameWindow(self._how, keep=not self._settings.live))
+            self._frames = self._stack.enter_context(FrameWindow(self._how, keep=self._whole))
         # The first call compiles: not while frames are waiting.
         answer_clips(self._bundle, zeros(self._how.input_shape, 1), self._settings.people)
         return self
@@ -170,7 +171,7 @@ class Stream:
         self._verdicts = verdicts
         if windows:
             self._pending = self._pool.submit(judge, self._bundle, windows, self._settings.people)
-        if self._settings.live and self._watcher is not None:
+        if not self._whole and self._watcher is not None:
             longest = max(self._how.window_seconds + _SLACK, MEMORY_SECONDS)
             self._watcher.forget(self._watcher.window_start(longest))
 
@@ -193,7 +194,8 @@ class Stream:
     def whole_walks(self, source: Source) -> list[WholeWalk]:
         """What is said of the whole walk of each person, the one who walked longest first; call it last.
 
-        Each walk is prepared from what was seen and decided by the function that test.py calls.
+        Each walk is prepared from what was seen, all of which must have been kept (``whole``), and decided by the
+        function that test.py calls.
 
         Parameters
         ----------
