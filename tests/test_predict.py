@@ -171,7 +171,22 @@ def test_the_walk_is_what_test_py_says(name, walk, tmp_path, capsys):
 
 
 def test_a_frame_says_what_prediction_on_its_window_alone_says(walk, joints_model, raw, tmp_path, capsys):
-    rows = [row for row in raw.rows if row["probabilities"]]
+    check_windows(raw.rows, walk, joints_model, tmp_path, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["st_gcn", "mdt_gcn", "vs_gcnn", "logistic_regression"])
+def test_so_it_is_with_the_other_models_of_joints(name, walk, tmp_path, capsys, pose_models):
+    model, how = model_file(tmp_path / "model", name), ("--smoothing", 1, "--stride", 0.2)
+    if name == "logistic_regression":  # looks back on 4 s
+        walk = film(tmp_path / "long.mp4", walker_frames(seconds=5.2))
+    ran = predict(capsys, walk, "--model", model, *how, "--json", "x.json")
+    assert ran.code == 0, ran.err
+    check_windows(rows_of(Path("x.json")), walk, model, tmp_path, capsys)
+
+
+def check_windows(said_of_all: list[dict], walk: Path, model: Path, tmp_path: Path, capsys) -> None:
+    rows = [row for row in said_of_all if row["probabilities"]]
     windows = {tuple(row["window"]): row for row in rows}
     assert len(windows) >= 4
     whole, folder = estimate(walk), tmp_path / "windows"
@@ -182,7 +197,7 @@ def test_a_frame_says_what_prediction_on_its_window_alone_says(walk, joints_mode
         time = whole.time[first : last + 1] - whole.time[first]
         root = estimate_root(cut["image"], cut["world"], cut["visibility"], whole.frame_size)
         save_npz(replace(whole, **cut, time=time, root=root, unique=None), folder / f"{first:03d}.npz")
-    alone = by_test_py(capsys, joints_model, folder)
+    alone = by_test_py(capsys, model, folder)
     said = [[windows[w]["probabilities"][c] for c in alone.classes] for w in sorted(windows)]
     np.testing.assert_allclose(said, alone.probabilities, atol=1e-6)
     assert np.ptp(alone.probabilities, axis=0).max() > 1e-4  # windows differ, or the test could not fail

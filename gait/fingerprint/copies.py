@@ -18,6 +18,7 @@ _COARSE = 8  # waves of a picture that candidates are looked for by
 _COARSE_BLUR = 0.06
 _WORTH_WHILE = 0.6  # of a line's correlation: below, no laying over makes a copy of it
 _WORTH_SAYING = 0.02  # of what was done to a copy
+_EVEN = 0.04  # difference of the zooms down and across, where both were zoomed
 _LOOSE = 0.01  # of a picture's side: as exactly as it is known where one lies on the other
 
 
@@ -104,7 +105,7 @@ def _coarse_picture(values: np.ndarray) -> np.ndarray:
 
 def _picture_rules() -> Rules:
     across = np.tile(np.where(np.arange(WAVES) % 2, -1, 1), WAVES)
-    return Rules(_coarse_picture, np.arange(WAVES**2), across, register_pictures, 0.65, 0.955, 0.95, 0.8)
+    return Rules(_coarse_picture, np.arange(WAVES**2), across, register_pictures, 0.65, 0.96, 0.9982, 0.925)
 
 
 def _motion_rules() -> Rules:
@@ -162,7 +163,7 @@ def _compare(rules: Rules, one: Print, other: Print, curve: Curve, other_curve: 
 
 def _is_copy(match: Match, rules: Rules) -> bool:
     enough = match.score >= rules.least_score and match.place >= rules.least_place
-    return enough and match.rhythm >= rules.least_rhythm and _lies_inside(match)
+    return enough and match.rhythm >= rules.least_rhythm and _lies_inside(match) and _is_even(match)
 
 
 def _lies_inside(match: Match) -> bool:
@@ -170,3 +171,9 @@ def _lies_inside(match: Match) -> bool:
     return all(
         abs(shift) <= abs(zoom - 1) / 2 + _LOOSE for shift, zoom in zip(match.shift, match.zoom, strict=True)
     )
+
+
+def _is_even(match: Match) -> bool:
+    """Whether a picture was cropped or zoomed alike down and across, or one way only; people differ in both."""
+    down, across = match.zoom
+    return abs(down - across) <= _EVEN or min(abs(down - 1), abs(across - 1)) <= _LOOSE
