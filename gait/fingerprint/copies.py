@@ -10,14 +10,17 @@ import numpy as np
 from gait import skeleton
 from gait.fingerprint.alignment import Curve, Line, best_line, candidates, make_curve
 from gait.fingerprint.motion import LAYOUT
-from gait.fingerprint.pictures import BLUR, WAVES, blurred
+from gait.fingerprint.pictures import BLUR, WAVES, blurred, waves
 from gait.fingerprint.prints import MOTION, PICTURE, RATE, Print, Prints
 from gait.fingerprint.registration import Match, register_joints, register_pictures
 
 _COARSE = 8  # waves of a picture that candidates are looked for by
 _COARSE_BLUR = 0.06
-_WORTH_WHILE = 0.6  # of a line's correlation: below, no laying over makes a copy of it
+_WORTH_WHILE = 0.72  # of a line's correlation: below, no laying over makes a copy of it
+_ZOOMS = (1.0, 0.95, 0.9)  # down and across, at which places are compared before anything else
+_POINTS = (np.arange(12) + 0.5) / 12
 _WORTH_SAYING = 0.02  # of what was done to a copy
+_PLAIN = 1e-3  # length of a mean picture, in grey levels, below which there is nothing to see
 _EVEN = 0.04  # difference of the zooms down and across, where both were zoomed
 _LOOSE = 0.01  # of a picture's side: as exactly as it is known where one lies on the other
 
@@ -71,8 +74,10 @@ class Rules:
         From values (T, D) to what candidates are looked for by.
     order, sign : (D,) array
         The values of the walk seen in a mirror: ``values[:, order] * sign``.
-    least_key : float
-        Correlation of two instants that may be the same.
+    places : function or None
+        From walks to (N, Z, P): what stands still in each, as it is and zoomed, of mean 0 and length 1.
+    least_key, least_view : float
+        Correlation of two instants that may be the same, and of two places.
     least_score, least_place, least_rhythm : float
         Of a match that is a copy.
     """
@@ -81,7 +86,9 @@ class Rules:
     order: np.ndarray
     sign: np.ndarray
     register: Callable[[Print, Print, Line], Match | None]
+    places: Callable[[Sequence[Print]], np.ndarray] | None
     least_key: float
+    least_view: float
     least_score: float
     least_place: float
     least_rhythm: float
@@ -103,9 +110,41 @@ def _coarse_picture(values: np.ndarray) -> np.ndarray:
     return (square * np.outer(left, left).astype(np.float32)).reshape(len(values), -1)
 
 
+def _places(pictures: Sequence[Print]) -> np.ndarray:
+    """Mean pictures at every zoom of ``_ZOOMS`` down and across, the first as they are."""
+    means = np.stack([one.base.reshape(WAVES, WAVES) for one in pictures]).astype(float)
+    seen = [waves(0.5 + (_POINTS - 0.5) * zoom) for zoom in _ZOOMS]
+    views = np.stack([down @ means @ across.T for down in seen for across in seen], axis=1)
+    flat = views.reshape(*views.shape[:2], -1)
+    flat = flat - flat.mean(axis=-1, keepdims=True)
+    return flat / np.maximum(np.linalg.norm(flat, axis=-1, keepdims=True), _PLAIN)
+
+
+def _one_place(ones: np.ndarray, others: np.ndarray, least: float) -> np.ndarray:
+    """(N, M) which walks may be in one place: one of both, zoomed, looks like the other as it is.
+
+    A place without anything in it looks like every other.
+    """
+    zooms = range(ones.shape[1])
+    alike = [ones[:, 0] @ others[:, z].T for z in zooms] + [ones[:, z] @ others[:, 0].T for z in zooms]
+    plain = [np.linalg.norm(walks[:, 0], axis=-1) < 1 - 1e-9 for walks in (ones, others)]
+    return (np.max(alike, axis=0) >= least) | plain[0][:, None] | plain[1][None]
+
+
 def _picture_rules() -> Rules:
     across = np.tile(np.where(np.arange(WAVES) % 2, -1, 1), WAVES)
-    return Rules(_coarse_picture, np.arange(WAVES**2), across, register_pictures, 0.65, 0.96, 0.9982, 0.925)
+    return Rules(
+        _coarse_picture,
+        np.arange(WAVES**2),
+        across,
+        register_pictures,
+        _places,
+        0.65,
+        0.98,
+        0.96,
+        0.9982,
+        0.925,
+    )
 
 
 def _motion_rules() -> Rules:
@@ -115,7 +154,7 @@ def _motion_rules() -> Rules:
         joints[[left, right]] = right, left
     order = (3 * joints[:, None] + np.arange(3)).ravel()
     sign = np.tile([-1, 1, 1], len(joints))
-    return Rules(lambda values: values, order, sign, register_joints, 0.98, 0.998, 0.0, 0.0)
+    return Rules(lambda values: values, order, sign, register_joints, None, 0.98, 0.0, 0.998, 0.0, 0.0)
 
 
 RULES = {PICTURE: _picture_rules(), MOTION: _motion_rules()}
@@ -141,12 +180,16 @@ def likest(kind: str, ones: Sequence[Prints], others: Sequence[Prints]) -> list[
     there = [j for j, prints in enumerate(others) if kind in prints]
     curves = [rules.curve(ones[i][kind]) for i in here]
     best: dict[tuple[int, int], Copy] = {}
+    places = rules.places([ones[i][kind] for i in here]) if rules.places and here else None
     for mirrored in (False, True):
         walks = [rules.mirror(others[j][kind]) if mirrored else others[j][kind] for j in there]
         other_curves = [rules.curve(walk) for walk in walks]
+        near = (
+            None if places is None or not walks else _one_place(places, rules.places(walks), rules.least_view)
+        )
         for a, b in candidates(curves, other_curves, rules.least_key):
             pair = here[a], there[b]
-            if same and pair[0] <= pair[1]:
+            if (same and pair[0] <= pair[1]) or (near is not None and not near[a, b]):
                 continue
             match = _compare(rules, ones[here[a]][kind], walks[b], curves[a], other_curves[b])
             if match is not None and (pair not in best or match.score > best[pair].score):
