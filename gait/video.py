@@ -384,7 +384,7 @@ class VideoWriter:
         stream.options = {"crf": str(self._quality), "preset": "veryfast"}
         if self._quick:
             stream.options |= {"preset": "ultrafast", "tune": "zerolatency"}
-            stream.codec_context.thread_count = 1
+            stream.codec_context.thread_count = 2
             stream.codec_context.colorspace = _BT601
         if timed:
             stream.codec_context.time_base = _TICK

@@ -60,7 +60,7 @@ def test_what_reading_raises_is_raised_where_it_is_used():
         yield 1
         raise ValueError("damaged")
 
-    with pytest.raises(ValueError, match="damaged"), Ahead(broken(), Room()) as ahead:
+    with pytest.raises(ValueError, match="damaged"), Ahead(broken(), Room(2)) as ahead:
         list(ahead)
 
 
