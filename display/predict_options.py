@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from gait.errors import GaitmoodError
+from gait.options import require_positive
 
 MOST_PEOPLE = 4  # as many as poses are followed of, see gait.pose.tracking
 
@@ -74,10 +75,7 @@ class PredictOptions:
         GaitmoodError
             A number is out of its range, or there is no source, or there are two.
         """
-        for name in ("smoothing", "stride", "picture_rate", "rate"):
-            if not getattr(self, name) > 0:
-                flag = name.replace("_", "-")
-                raise GaitmoodError(f"--{flag}: a number above 0 was expected, found {getattr(self, name)}.")
+        require_positive(self, "smoothing", "stride", "picture_rate", "rate")
         if not 1 <= self.people <= MOST_PEOPLE:
             raise GaitmoodError(f"--people: 1 to {MOST_PEOPLE} was expected, found {self.people}.")
         if self.unsure_below is not None and not 0 <= self.unsure_below <= 1:

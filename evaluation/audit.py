@@ -10,7 +10,7 @@ import tyro
 
 from gait.console import say
 from gait.errors import DONE, LEFT_OUT, GaitmoodError
-from gait.options import parse, run_script
+from gait.options import parse, require_positive, run_script
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ class AuditOptions:
         GaitmoodError
             The number of jobs is not positive.
         """
-        if self.jobs is not None and self.jobs < 1:
-            raise GaitmoodError(f"--jobs: a number above 0 was expected, found {self.jobs}.")
+        require_positive(self, "jobs")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -177,27 +177,10 @@ def traced(samples: Sequence[Sample], taken: Sequence[Taken]) -> tuple[Traced, .
     )
 
 
-def find_test_leaks(
-    record: bundles.Record, walks: Sequence[Walk], cache: Cache, jobs: int | None
-) -> list[Leak]:
-    """What prepared walks share with those that a model was trained and validated on; the bundle says it all."""
-    known = known_walks(record)
-    if not known:
-        return []
-    return find_leaks(_traced_walks(record, walks, cache, jobs), known)
-
-
-def find_repeated(
-    record: bundles.Record, walks: Sequence[Walk], cache: Cache, jobs: int | None
-) -> list[Leak]:
-    """Prepared walks that are copies of each other: in a test they count as one that is looked at several times."""
-    own = _traced_walks(record, walks, cache, jobs)
-    return find_leaks(own, own)
-
-
-def _traced_walks(
+def trace_walks(
     record: bundles.Record, walks: Sequence[Walk], cache: Cache, jobs: int | None
 ) -> list[Traced]:
+    """What leaks are found by, of walks that a model's preprocessing has prepared."""
     samples, poses = [walk.sample for walk in walks], pose_settings_of(record.preprocess)
     taken = take_prints(samples, cache, jobs, poses, [walk.content for walk in walks])
     return [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gait.console import say
 from gait.errors import DONE, GaitmoodError
-from gait.options import parse, run_script
+from gait.options import parse, require_positive, run_script
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ class ClusterOptions:
         GaitmoodError
             A number of clusters is no whole number above 1, or jobs is not positive.
         """
-        if self.jobs is not None and self.jobs < 1:
-            raise GaitmoodError(f"--jobs: a number above 0 was expected, found {self.jobs}.")
+        require_positive(self, "jobs")
         if min(self.numbers, default=0) < 2:
             raise GaitmoodError(f"--clusters: numbers above 1 were expected, found '{self.clusters}'.")
 

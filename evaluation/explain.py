@@ -15,7 +15,7 @@ import tyro
 
 from gait.console import say
 from gait.errors import DONE, GaitmoodError
-from gait.options import parse, run_script
+from gait.options import parse, require_positive, run_script
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,7 @@ class ExplainOptions:
         GaitmoodError
             A number is not positive.
         """
-        for name in ("rate", "keypoint_rate", "jobs"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                flag = name.replace("_", "-")
-                raise GaitmoodError(f"--{flag}: a number above 0 was expected, found {value}.")
+        require_positive(self, "rate", "keypoint_rate", "jobs")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gait.errors import GaitmoodError
+from gait.options import require_positive
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,4 @@ class TestOptions:
         GaitmoodError
             A number is not positive.
         """
-        for name in ("rate", "keypoint_rate", "keypoint_unit", "jobs"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise GaitmoodError(
-                    f"--{name.replace('_', '-')}: a number above 0 was expected, found {value}."
-                )
+        require_positive(self, "rate", "keypoint_rate", "keypoint_unit", "jobs")

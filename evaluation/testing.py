@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evaluation.auditing import find_repeated, find_test_leaks
+from evaluation.auditing import known_walks, trace_walks
 from evaluation.card import FILE as CARD
 from evaluation.card import model_card
 from evaluation.options import TestOptions
@@ -21,7 +21,7 @@ from gait.console import say
 from gait.errors import BundleError, GaitmoodError, LeakError, NothingUsableError
 from gait.formats import KEYPOINT_EXTENSIONS, RUN_OPTIONS, KeypointOptions
 from gait.labels import Collection, Sample, find_samples
-from gait.leaks import Leak, reasons
+from gait.leaks import Leak, Traced, find_leaks, reasons
 from gait.options import write_options
 from gait.predict import predict_walks
 from gait.predictions import write_beside
@@ -72,8 +72,9 @@ def test(options: TestOptions) -> Tested:
         reasons = "".join(f"\n  {name}: {reason}" for name, reason in left_out)
         raise NothingUsableError(f"none of the walks in {collection.folder}/ can be used:{reasons}")
     _say_flat(prepared.walks, record)
-    leaks = _leaks(prepared.walks, record, cache, options)
-    _say_repeated(find_repeated(record, prepared.walks, cache, options.jobs))
+    traced = trace_walks(record, prepared.walks, cache, options.jobs)
+    leaks = _leaks(traced, record, options)
+    _say_repeated(find_leaks(traced, traced))
     bundle = bundles.load(path, assumed=record)
     predictions = predict_walks(bundle, prepared.walks)
     report = make_report(
@@ -182,7 +183,7 @@ def _floors(record: bundles.Record, walks: Sequence[Walk]) -> dict[str, tuple[st
     return dict(floors.answers(record.gists, record.training_labels, floors.gists(record.preprocess, walks)))
 
 
-def _leaks(walks: Sequence[Walk], record: bundles.Record, cache: Cache, options: TestOptions) -> list[Leak]:
+def _leaks(walks: Sequence[Traced], record: bundles.Record, options: TestOptions) -> list[Leak]:
     """What the walks share with those that training has seen, for training or for validation.
 
     Raises
@@ -190,7 +191,7 @@ def _leaks(walks: Sequence[Walk], record: bundles.Record, cache: Cache, options:
     LeakError
         With ``--strict``, where they share something.
     """
-    leaks = find_test_leaks(record, walks, cache, options.jobs)
+    leaks = find_leaks(walks, known_walks(record))
     if record.walks and not record.prints:
         say("  this model is from before fingerprints: only identical files and subjects are recognised.")
     if leaks and options.strict:

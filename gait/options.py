@@ -53,6 +53,21 @@ def _take_config(argv: list[str]) -> tuple[list[str], Path | None]:
     return argv, None
 
 
+def require_positive(options: Any, *names: str) -> None:
+    """Refuse numbers of an options dataclass that are not above 0; None, where nothing was given, is none.
+
+    Raises
+    ------
+    GaitmoodError
+        One is not, by its flag.
+    """
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and not value > 0:
+            flag = name.replace("_", "-")
+            raise GaitmoodError(f"--{flag}: a number above 0 was expected, found {value}.")
+
+
 def write_options(options: Any, path: Path) -> None:
     """Write options so that :func:`read_options`, and so ``--config``, repeats them."""
     from gait.predictions import write_beside  # imports numpy, which --help does without

@@ -103,6 +103,13 @@ def in_process(capsys, script: str, *arguments: object) -> Ran:
     return Ran(code, printed.out, printed.err)
 
 
+def ran(capsys, script: str, *arguments: object, code: int = 0) -> str:
+    """What a script prints that ends with an exit code; its errors where that is one of an error."""
+    done = in_process(capsys, script, *arguments)
+    assert done.code == code, done.out + done.err
+    return done.err if code in (2, 3) else done.out
+
+
 def captured(script: str, *arguments: object) -> Ran:
     """As :func:`in_process`, where no ``capsys`` is at hand: in fixtures that several tests share."""
 

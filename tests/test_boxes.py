@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from keypoint_walks import walker, work_here
-from small_walks import RATE, SMALL, in_process
+from small_walks import RATE, SMALL, ran
 from test_video import TURNS, picture, with_matrix
 from videofiles import map_here, write_frames
 
@@ -206,12 +206,6 @@ def test_keypoint_files_beside_stay_without_a_label(tmp_path):
 @pytest.fixture
 def here(monkeypatch, tmp_path):
     return work_here(monkeypatch, tmp_path)
-
-
-def ran(capsys, script, *arguments) -> str:
-    done = in_process(capsys, script, *arguments)
-    assert done.code == 0, done.out + done.err
-    return done.out
 
 
 def test_a_model_of_frames_sees_the_crops(here, capsys):

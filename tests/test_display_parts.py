@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import Counter
 from contextlib import suppress
@@ -13,13 +12,13 @@ import numpy as np
 import pytest
 from onnx_files import SIDE, bright_places, write_onnx
 
+from display import watching
 from display.annotating import Annotator
 from display.destinations import Destinations, choose_destinations
 from display.frame_log import CsvLog, JsonLog
 from display.meters import LatencyMeter, RateMeter
 from display.objects import Detection, ObjectFinder
 from display.predict_options import PredictOptions, spelt_out
-from display.relay import ON_THEIR_WAY, Ahead, Behind, Room
 from display.telling import remarks_on
 from display.watching import Job, Watched
 from gait.bundle import Bundle, KnownWalk, Record
@@ -30,11 +29,32 @@ from gait.streaming.abstaining import Reason
 from gait.streaming.moments import Moment, Person, Verdict
 from gait.streaming.stream import StreamSettings
 
-# --- Threads -----------------------------------------------------------------------------------------------
+# --- Every frame in its turn -------------------------------------------------------------------------------
 
 
-def test_few_frames_are_on_their_way_and_all_arrive_in_order():
-    room, on_way, most, arrived = Room(), set(), [0], []
+class Passing:
+    """In place of a stream: a frame goes through it as it is."""
+
+    def step(self, shot):
+        return shot
+
+
+class Takes:
+    """In place of what writes frames."""
+
+    def __init__(self, take):
+        self._take = take
+
+    def take(self, shot, moment):
+        self._take(shot)
+
+
+def watch_every(shots, take) -> bool:
+    return watching._watch_every(shots, Passing(), Takes(take), None, endless=False)
+
+
+def test_one_frame_is_on_its_way_and_all_arrive_in_order():
+    on_way, most, arrived = set(), [0], []
 
     def read():
         for number in range(30):
@@ -43,16 +63,12 @@ def test_few_frames_are_on_their_way_and_all_arrive_in_order():
             yield number
 
     def write(number):
-        time.sleep(0.002)
         arrived.append(number)
         on_way.discard(number)
-        room.leave()
 
-    with Behind(write) as behind, Ahead(read(), room) as ahead:
-        for number in ahead:
-            behind.put(number)
+    assert not watch_every(read(), write)
     assert arrived == list(range(30))
-    assert most[0] <= ON_THEIR_WAY
+    assert most[0] <= 1
 
 
 def test_what_reading_raises_is_raised_where_it_is_used():
@@ -60,12 +76,12 @@ def test_what_reading_raises_is_raised_where_it_is_used():
         yield 1
         raise ValueError("damaged")
 
-    with pytest.raises(ValueError, match="damaged"), Ahead(broken(), Room(2)) as ahead:
-        list(ahead)
+    with pytest.raises(ValueError, match="damaged"):
+        watch_every(broken(), lambda shot: None)
 
 
 def test_what_writing_raises_ends_the_reading():
-    room, read = Room(), []
+    read = []
 
     def endless():
         while True:
@@ -73,28 +89,19 @@ def test_what_writing_raises_ends_the_reading():
             yield len(read)
 
     def full(_):
-        try:
-            raise OSError("the disk is full")
-        finally:
-            room.leave()
-
-    def relay():
-        with Behind(full) as behind, Ahead(endless(), room) as ahead:
-            for item in ahead:
-                behind.put(item)
+        raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="disk is full"):
-        relay()
+        watch_every(endless(), full)
     assert len(read) < 10
-    assert not [thread for thread in threading.enumerate() if thread.name in ("reading", "writing")]
 
 
 def test_the_last_frame_may_fail_too():
     def fail(_):
         raise OSError("late")
 
-    with pytest.raises(OSError, match="late"), Behind(fail) as behind:
-        behind.put(1)
+    with pytest.raises(OSError, match="late"):
+        watch_every(iter([1]), fail)
 
 
 # --- Logs --------------------------------------------------------------------------------------------------

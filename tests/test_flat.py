@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from keypoint_walks import hide, in_picture, walker, work_here, write_coco, write_npz_walks, write_openpose
-from small_walks import in_process
+from small_walks import ran
 from videofiles import map_here
 
 from gait import bundle as bundles
@@ -149,12 +149,6 @@ def write_flat_walks(folder, kind: str, people: int = 4, first: int = 0) -> None
 @pytest.fixture
 def here(monkeypatch, tmp_path):
     return work_here(monkeypatch, tmp_path)
-
-
-def ran(capsys, script, *arguments) -> str:
-    done = in_process(capsys, script, *arguments)
-    assert done.code == 0, done.out + done.err
-    return done.out
 
 
 @pytest.mark.parametrize(

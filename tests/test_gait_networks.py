@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keypoint_walks import hide, walker, write_npz_walks
-from small_walks import in_process
+from small_walks import in_process, ran
 from videofiles import map_here
 
 from gait import bundle as bundles
@@ -23,12 +23,6 @@ def _here(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for module in ("gait.preprocess.walks", "evaluation.testing"):
         monkeypatch.setattr(f"{module}.map_items", map_here)
-
-
-def ran(capsys, script, *arguments):
-    done = in_process(capsys, script, *arguments)
-    assert done.code == 0, done.out + done.err
-    return done.out
 
 
 def rows_of(folder):

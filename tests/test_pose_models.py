@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from keypoint_walks import walker
-from small_walks import in_process, make_walks
+from small_walks import make_walks, ran
 from videofiles import map_here
 
 from gait import bundle as bundles
@@ -55,12 +55,6 @@ def world(tmp_path, monkeypatch):
 
     monkeypatch.setattr("gait.preprocess.poses.estimate_video", estimate)
     return asked
-
-
-def ran(capsys, script, *arguments, code=0) -> str:
-    done = in_process(capsys, script, *arguments)
-    assert done.code == code, done.out + done.err
-    return done.err if code else done.out
 
 
 def test_mediapipe_from_training_to_prediction(world, fake_mediapipe, tmp_path, capsys):

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from keypoint_walks import hide, walker, write_gaits, write_npz_walks
-from small_walks import in_process
+from small_walks import ran
 from videofiles import map_here
 
 from gait import bundle as bundles
@@ -48,12 +48,6 @@ def _small(monkeypatch, tmp_path):
             classical.RandomForestClassifier, {"n_estimators": 20}, {"min_samples_leaf": [1, 2]}
         ),
     )  # fmt: skip
-
-
-def ran(capsys, script, *arguments, code=0):
-    done = in_process(capsys, script, *arguments)
-    assert done.code == code, done.out + done.err
-    return done.err if code in (2, 3) else done.out
 
 
 @pytest.mark.parametrize("model", [FOREST, LSTM], ids=["random_forest", "keypoint_lstm"])

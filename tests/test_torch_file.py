@@ -12,6 +12,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from small_walks import ran
 
 from gait import bundle as bundles
 from gait.errors import GaitmoodError
@@ -277,12 +278,8 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def ran(capsys, *arguments, code=0):
-    from small_walks import in_process
-
-    done = in_process(capsys, "train", *arguments)
-    assert done.code == code, done.out + done.err
-    return done.err if code else done.out
+def trained(capsys, *arguments, code=0):
+    return ran(capsys, "train", *arguments, code=code)
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +290,7 @@ def checkpoint(reference):
 @pytest.mark.realdata
 def test_a_checkpoint_becomes_a_model_that_keeps_its_class_order(write, checkpoint, here, capsys):
     write(here / "proxemo.pth.tar", {"model_state_dict": OrderedDict(checkpoint)})
-    out = ran(capsys, "--model", "vs_gcnn", "--weights", "proxemo.pth.tar", "--epochs", "0")
+    out = trained(capsys, "--model", "vs_gcnn", "--weights", "proxemo.pth.tar", "--epochs", "0")
     assert "classes angry, happy, sad, neutral" in out
     bundle = bundles.load(here / "saved_models" / "vs_gcnn.h5")
     assert bundle.record.classes == ("angry", "happy", "sad", "neutral")
@@ -309,7 +306,7 @@ def test_walks_are_learned_in_the_published_order(reference, here, capsys):
 
     weights = reference / "vs_gcnn" / "weights.npz"
     write_npz_walks(here / "videos", people=2)
-    error = ran(capsys, "--model", "vs_gcnn", "--weights", weights, "--validation", "0.5", code=2)
+    error = trained(capsys, "--model", "vs_gcnn", "--weights", weights, "--validation", "0.5", code=2)
     assert "they tell angry, happy, sad, neutral apart; the walks are labelled angry, sad" in error
 
 
@@ -333,15 +330,17 @@ def test_soft_labels_follow_the_published_order():
 def test_weights_that_are_of_no_use_are_refused_before_anything_is_done(here, capsys):
     np.savez(here / "w.npz", w=np.zeros(2))
     weights = ("--weights", "w.npz")
-    assert "no published weights of st_gcn are known" in ran(capsys, "--model", "st_gcn", *weights, code=2)
-    assert "no published weights of svm are known" in ran(capsys, "--model", "svm", *weights, code=2)
-    error = ran(capsys, "--model", "mdt_gcn", *weights, "--epochs", "0", code=2)
+    assert "no published weights of st_gcn are known" in trained(
+        capsys, "--model", "st_gcn", *weights, code=2
+    )
+    assert "no published weights of svm are known" in trained(capsys, "--model", "svm", *weights, code=2)
+    error = trained(capsys, "--model", "mdt_gcn", *weights, "--epochs", "0", code=2)
     assert "which emotions the published outputs of mdt_gcn stand for is not known" in error
-    assert "none.npz: no such weight file" in ran(
+    assert "none.npz: no such weight file" in trained(
         capsys, "--model", "vs_gcnn", "--weights", "none.npz", code=2
     )
-    assert "lack conv_stage_1" in ran(capsys, "--model", "vs_gcnn", *weights, "--epochs", "0", code=2)
+    assert "lack conv_stage_1" in trained(capsys, "--model", "vs_gcnn", *weights, "--epochs", "0", code=2)
     assert not (here / "saved_models").exists()
-    assert "--epochs: a number above 0 was expected" in ran(capsys, "--epochs", "0", code=2)
-    error = ran(capsys, "--model", "vs_gcnn", *weights, "--epochs", "0", "--cross-validate", "5", code=2)
+    assert "--epochs: a number above 0 was expected" in trained(capsys, "--epochs", "0", code=2)
+    error = trained(capsys, "--model", "vs_gcnn", *weights, "--epochs", "0", "--cross-validate", "5", code=2)
     assert "--epochs 0 trains nothing to cross-validate" in error

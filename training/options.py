@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from gait.errors import GaitmoodError
+from gait.options import require_positive
 
 
 @dataclass(frozen=True)
@@ -123,24 +124,18 @@ class TrainOptions:
         GaitmoodError
             A number is not positive, or a name is no plain file name.
         """
-        for name in (
+        numbers = (
             "frames",
             "rate",
             "keypoint_rate",
             "keypoint_unit",
-            "epochs",
             "patience",
             "batch_size",
             "learning_rate",
-            "jobs",
-            "repeats",
-        ):
-            value = getattr(self, name)
-            as_they_are = name == "epochs" and value == 0 and self.weights is not None
-            if value is not None and not value > 0 and not as_they_are:
-                raise GaitmoodError(
-                    f"--{name.replace('_', '-')}: a number above 0 was expected, found {value}."
-                )
+        )
+        require_positive(self, *numbers, "jobs", "repeats")
+        if not (self.epochs == 0 and self.weights is not None):  # published weights, as they are
+            require_positive(self, "epochs")
         self._check_cross_validation()
         if self.search < 0:
             raise GaitmoodError(f"--search: a number of trials was expected, found {self.search}.")

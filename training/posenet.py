@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gait.console import say
 from gait.errors import DONE, GaitmoodError
-from gait.options import parse, run_script
+from gait.options import parse, require_positive, run_script
 
 COMMAND = "python -m training.posenet"
 
@@ -57,12 +57,7 @@ class PoseNetOptions:
         GaitmoodError
             A number is not positive, or the name is no plain file name.
         """
-        for name in ("validation", "epochs", "batch_size", "learning_rate", "jobs"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise GaitmoodError(
-                    f"--{name.replace('_', '-')}: a number above 0 was expected, found {value}."
-                )
+        require_positive(self, "validation", "epochs", "batch_size", "learning_rate", "jobs")
         if self.seed < 0:
             raise GaitmoodError(f"--seed: a number that is not negative was expected, found {self.seed}.")
         if self.name != Path(self.name).name or self.name.startswith("."):

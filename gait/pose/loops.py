@@ -21,9 +21,8 @@ MOST_APART = 0.015
 # A seam over the median step, median over the seams: 13 to 50 in those clips, under 5 on the spot.
 LEAST_JUMP = 7.0
 SHORTEST_SECONDS = 0.6
-LONGEST_SECONDS = (
-    60.0  # a few steps are shorter by far; looking for any lap takes time with the square of the length
-)
+# A few steps are shorter by far, and looking for any lap takes time with the square of the length.
+LONGEST_SECONDS = 60.0
 _BODY = ("shoulder", "hip", "knee", "ankle")
 
 
