@@ -9,6 +9,7 @@ frame's label is a sign: 1 as it is, -1 exchanged.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -99,14 +100,7 @@ class Chain:
         own = np.stack([-odds / 2, odds / 2], axis=1)
         switch = SWITCH * (1 - np.eye(2))
         best = own[0][:, None] + own[1][None] + switch
-        came = np.zeros((len(place), 2, 2), int)
-        differs = np.array([[0, 1], [1, 0]])
-        for t in range(2, len(place)):
-            # [a, b, c]: signs of t - 2, t - 1 and t; movement is the same when all three change.
-            movement = cost[differs[:, :, None], differs[None], t]
-            total = best[:, :, None] + movement + switch[None] * self._linked[t - 1]
-            came[t], best = total.argmin(axis=0), total.min(axis=0) + own[t][None]
-        return _trace(best, came)
+        return _trace(*_cheapest(best.tolist(), cost.tolist(), own.tolist(), self._linked.tolist()))
 
     def _jerks(self, place: np.ndarray, before: int, after: int) -> np.ndarray:
         """(S,) cost of the change of velocity up to each frame, with these signs two frames before and now.
@@ -137,57 +131,99 @@ class Chain:
         """
         middle = np.stack([lateral.distance, np.zeros_like(lateral.distance)], axis=-1)
         sign, rhythm = sign.copy(), np.zeros(len(place))
-        for rows in self._chunks():
+        for rows, rhythms in self._chunks:
             shown = place[rows] * sign[rows, None, None]
-            steady = self._steady_odds(rows, shown, lateral, passes)
+            steady = self._steady_odds(rows, rhythms, shown, lateral, passes)
             if steady + odds[rows] @ sign[rows] < 0:
                 sign[rows], shown, steady = -sign[rows], -shown, -steady
-            expected = self._waves(rows, shown, middle[rows], passes) + middle[rows]
+            expected = _swinging(rhythms, shown, middle[rows], passes) + middle[rows]
             same, turned = (np.sum((place[rows] - way * expected) ** 2, axis=-1) for way in (1, -1))
             error = np.minimum(same, turned).mean(axis=0) + RHYTHM_ERROR**2 + lateral.error[rows] ** 2
             rhythm[rows] = RHYTHM_COUNTS * ((turned - same) / 2 / error).sum(axis=1)
             rhythm[rows] += sign[rows] * steady / len(rows)
         return sign, np.clip(rhythm, -MOST_ODDS, MOST_ODDS)
 
-    def _steady_odds(self, rows: np.ndarray, shown: np.ndarray, lateral: Lateral, passes: int) -> float:
+    def _steady_odds(
+        self, rows: np.ndarray, rhythms: _Rhythms, shown: np.ndarray, lateral: Lateral, passes: int
+    ) -> float:
         """Log-odds that labels are right as a whole, from the lateral distance without the swinging."""
         still = shown - shown.mean(axis=0)
-        waves = self._waves(rows, still, np.zeros_like(still), passes)
+        waves = _swinging(rhythms, still, np.zeros_like(still), passes)
         steady = (shown - waves)[..., 0].mean(axis=0)
         distance = lateral.distance[rows].mean(axis=0)
         error = STEADY_ERROR**2 + np.mean(lateral.error[rows] ** 2, axis=0)
         return float(np.sum(2 * steady * distance / error) * STEADY_COUNTS)
 
-    def _waves(self, rows: np.ndarray, shown: np.ndarray, middle: np.ndarray, passes: int) -> np.ndarray:
-        """The best fit (R, J, 2) of the stride's odd harmonics about a middle, of all rates tried."""
-        time = self._lap_time[rows]
-        flat, centre = (values.reshape(len(rows), -1) for values in (shown, middle))
-        error, fit = _fit_rhythm(time, flat, centre, 1)
-        if passes > 1 and error > POOR_FIT * np.sum((flat - centre) ** 2):
-            _, fit = _fit_rhythm(time, flat, centre, passes)
-        return fit.reshape(shown.shape)
-
-    def _chunks(self) -> list[np.ndarray]:
-        """Frames of a few seconds each; laps of a loop go together."""
+    @cached_property
+    def _chunks(self) -> list[tuple[np.ndarray, _Rhythms]]:
+        """Frames of a few seconds each, and what can be fitted to them; laps of a loop go together."""
         last = float(self._lap_time.max())
         count = max(1, round(last / CHUNK_SECONDS))
         number = np.minimum((self._lap_time / max(last, 1e-9) * count).astype(int), count - 1)
         chunks = [np.flatnonzero(number == n) for n in range(count)]
-        return [rows for rows in chunks if len(rows) >= 8]
+        return [(rows, _Rhythms.at(self._lap_time[rows])) for rows in chunks if len(rows) >= 8]
 
 
-def _trace(best: np.ndarray, came: np.ndarray) -> np.ndarray:
+def _cheapest(
+    best: list[list[float]], cost: list[list[list[float]]], own: list[list[float]], linked: list[bool]
+) -> tuple[list[list[float]], list[list[list[int]]]]:
+    """Cost of the cheapest course to each pair of last signs, and for each frame the sign two frames before.
+
+    In plain numbers: arrays of four take ten times as long.
+    """
+    came = []
+    for t in range(2, len(own)):
+        switch = SWITCH if linked[t - 1] else 0.0
+        before, total = [[0, 0], [0, 0]], [[0.0, 0.0], [0.0, 0.0]]
+        for b in (0, 1):
+            for c in (0, 1):
+                # Signs a, b, c of t - 2, t - 1 and t; movement is the same when all three change.
+                turn = switch if b != c else 0.0
+                first, second = (best[a][b] + cost[a != b][b != c][t] + turn for a in (0, 1))
+                before[b][c] = int(second < first)
+                total[b][c] = min(first, second) + own[t][c]
+        came.append(before)
+        best = total
+    return best, came
+
+
+def _trace(best: list[list[float]], came: list[list[list[int]]]) -> np.ndarray:
     """Signs (S,) of the course that ends best, back through where each came from."""
-    a, b = np.unravel_index(best.argmin(), best.shape)
+    a, b = min(((a, b) for a in (0, 1) for b in (0, 1)), key=lambda pair: best[pair[0]][pair[1]])
     course = [b, a]
-    for t in range(len(came) - 1, 1, -1):
-        a, b = came[t, a, b], a
+    for before in reversed(came):
+        a, b = before[a][b], a
         course.append(a)
     return 1 - 2 * np.array(course[::-1])
 
 
+@dataclass(frozen=True)
+class _Rhythms:
+    """First and third harmonics (R, S, 4) of ``STRIDE_RATES`` at some times, and what fits them (R, 4, S) to values."""
+
+    waves: np.ndarray
+    solver: np.ndarray
+
+    @staticmethod
+    def at(time: np.ndarray) -> _Rhythms:
+        """For frames at some times (S,) in seconds."""
+        turn = 2 * np.pi * STRIDE_RATES[:, None] * time
+        waves = np.stack([wave(k * turn) for k in (1, 3) for wave in (np.cos, np.sin)], axis=-1)
+        transposed = waves.transpose(0, 2, 1)
+        return _Rhythms(waves, np.linalg.solve(transposed @ waves + 0.5 * np.eye(4), transposed))
+
+
+def _swinging(rhythms: _Rhythms, shown: np.ndarray, middle: np.ndarray, passes: int) -> np.ndarray:
+    """The best fit (S, J, 2) of the stride's odd harmonics about a middle, of all rates tried."""
+    flat, centre = (values.reshape(len(shown), -1) for values in (shown, middle))
+    error, fit = _fit_rhythm(rhythms, flat, centre, 1)
+    if passes > 1 and error > POOR_FIT * np.sum((flat - centre) ** 2):
+        _, fit = _fit_rhythm(rhythms, flat, centre, passes)
+    return fit.reshape(shown.shape)
+
+
 def _fit_rhythm(
-    time: np.ndarray, shown: np.ndarray, middle: np.ndarray, passes: int
+    rhythms: _Rhythms, shown: np.ndarray, middle: np.ndarray, passes: int
 ) -> tuple[float, np.ndarray]:
     """Squared error and fit (S, D) of the first and third harmonic of a rate to values (S, D).
 
@@ -195,13 +231,9 @@ def _fit_rhythm(
     other sign are taken so; the error grows with the number of turns, without which a slightly wrong rate and a
     turn in the middle would fit as well.
     """
-    turn = 2 * np.pi * STRIDE_RATES[:, None] * time
-    waves = np.stack([wave(k * turn) for k in (1, 3) for wave in (np.cos, np.sin)], axis=-1)  # (R, S, 4)
-    transposed = waves.transpose(0, 2, 1)
-    solver = np.linalg.solve(transposed @ waves + 0.5 * np.eye(4), transposed)
-    sign = np.ones((1, len(time), 1))
+    sign = np.ones((1, len(shown), 1))
     for _ in range(passes):
-        fit = waves @ (solver @ (sign * shown - middle))
+        fit = rhythms.waves @ (rhythms.solver @ (sign * shown - middle))
         sign = np.where(np.sum(shown * (fit + middle), axis=-1, keepdims=True) < 0, -1, 1)
     turns = np.count_nonzero(np.diff(sign[..., 0]), axis=-1)
     error = np.sum((sign * shown - middle - fit) ** 2, axis=(1, 2)) * (1 + TURN_COST * turns)

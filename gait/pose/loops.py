@@ -8,6 +8,8 @@ never comes back; who walks on the spot comes back, but without a jump.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,7 +83,7 @@ def find_loop(sequence: PoseSequence) -> Loop | None:
         return None
     longest = min(len(places) // 2, round(LONGEST_SECONDS * sequence.rate))
     periods = np.arange(shortest, longest + 1)
-    apart = np.array([_apart(places, period) for period in periods])
+    apart = np.array(list(_apart(places, periods)))
     for index in _dips(apart):
         loop = _check(int(periods[index]), float(apart[index]), np.nan_to_num(steps) / usual)
         if loop is not None:
@@ -122,13 +124,19 @@ def _distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.median(np.linalg.norm(one - other, axis=-1), axis=1)
 
 
-def _apart(places: np.ndarray, period: int) -> float:
-    """Median distance of a frame from those a lap later, the nearest of three: laps may differ by a frame."""
-    last = len(places) - period - 1
-    slack = [_distance(places[1:last], places[1 + period + off : last + period + off]) for off in (-1, 0, 1)]
-    nearest = np.min(slack, axis=0)
-    known = nearest[np.isfinite(nearest)]
-    return float(np.median(known)) if 2 * len(known) >= last > 1 and len(known) else np.inf
+def _apart(places: np.ndarray, periods: np.ndarray) -> Iterator[float]:
+    """By period, median distance of a frame from those a lap later, the nearest of three: laps may differ by a frame.
+
+    ``periods`` grow by one.
+    """
+    slack: deque[np.ndarray] = deque(maxlen=3)
+    for lag in range(periods[0] - 1, periods[-1] + 2):
+        slack.append(_distance(places[:-lag], places[lag:]))
+        if len(slack) == 3:
+            last = len(slack[1]) - 1
+            nearest = np.min([later[1:last] for later in slack], axis=0)
+            known = nearest[np.isfinite(nearest)]
+            yield float(np.median(known)) if 2 * len(known) >= last > 1 and len(known) else np.inf
 
 
 def _dips(apart: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from scipy.signal import butter, filtfilt
@@ -71,12 +72,18 @@ def _stretches(known: np.ndarray, laps: np.ndarray) -> list[np.ndarray]:
 def _low_pass(values: np.ndarray, time: np.ndarray, cutoff: float) -> np.ndarray:
     """(N, D) filtered along the first axis."""
     step = (time[-1] - time[0]) / (len(time) - 1)
-    # In the bilinear transform's own measure, in which the filter is a Butterworth filter.
-    warped = np.arctan(np.tan(np.pi * cutoff * step) / _TWO_PASSES) / np.pi
-    b, a = butter(_ORDER, 2 * warped)
+    b, a = _filter(cutoff, float(step))
     if np.ptp(np.diff(time)) <= _EVEN * step:
         return filtfilt(b, a, values, axis=0)
     even = np.linspace(time[0], time[-1], len(time))
     resampled = np.stack([np.interp(even, time, column) for column in values.T], axis=1)
     filtered = filtfilt(b, a, resampled, axis=0)
     return np.stack([np.interp(time, even, column) for column in filtered.T], axis=1)
+
+
+@lru_cache(maxsize=64)
+def _filter(cutoff: float, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """The filter for a time step; designing it takes longer than filtering a short walk."""
+    # In the bilinear transform's own measure, in which the filter is a Butterworth filter.
+    warped = np.arctan(np.tan(np.pi * cutoff * step) / _TWO_PASSES) / np.pi
+    return butter(_ORDER, 2 * warped)
