@@ -71,8 +71,7 @@ def test_motion_capture_in_inches(here, capsys):
 def test_the_other_person_in_a_file(here, capsys):
     for emotion in ("angry", "sad"):
         for person in range(3):
-            # People of this test alone: what is noted of joints is cached with them.
-            first, other = (in_picture(walker(emotion, 60 + 10 * n + person, "left")) for n in range(2))
+            first, other = (in_picture(walker(emotion, 10 * n + person, "left")) for n in range(2))
             image = other.image[:40] + np.float32([0, 2000])  # elsewhere in the picture, and for less long
             beside = replace(
                 other, image=image, world=other.world[:40], visibility=other.visibility[:40],
@@ -88,6 +87,11 @@ def test_the_other_person_in_a_file(here, capsys):
     assert "2 people, number 1 followed" in ran(capsys, "test", "--videos", "videos")
     out = ran(capsys, "test", "--videos", "videos", "--keypoint-person", "0")
     assert "2 people, number 0 followed" in out
+    # The same joints in files of one person: what is said of the other files is not said of these.
+    for emotion in ("angry", "sad"):
+        (here / "alone" / emotion).mkdir(parents=True)
+        write_coco(here / "alone" / emotion / "p.json", in_picture(walker(emotion, 0, "left")), [])
+    assert "followed" not in ran(capsys, "test", "--videos", "alone", "--keypoint-person", "0")
     out = ran(capsys, "test", "--videos", "videos", "--keypoint-person", "2", code=3)
     assert "person 2 asked for, found 2 people (0 to 1)" in out
     assert "person is -1; expected 0" in ran(capsys, "train", *FOREST, "--keypoint-person", "-1", code=2)

@@ -24,7 +24,7 @@ from gait.preprocess.walks import Extracted, Prepared, Task, prepare_walks, walk
 from gait.segments import Segment
 from gait.skeleton import centre_on_hips, find_layout, scale_by_torso
 
-NOTES = 3  # raised when more is noted of a walk, so that cached ones are made again
+NOTES = 4  # raised when more is noted of a walk, so that cached ones are made again
 MIN_COVERAGE = 0.5
 MIN_LEGS_VISIBLE = 0.5
 MIN_SECONDS = 0.5
@@ -85,13 +85,14 @@ def extract_with_poses(
 ) -> Extracted:
     """In a worker: the walk's entry of this kind, made from its poses unless it is in the cache."""
     content, cache, sample = walk_content(task.sample), task.cache, task.sample
+    said = () if sample.keypoints is None else read_walk(sample.path, sample.keypoints)[1]
     pose_settings = pose_settings_of(task.preprocess)
     source = pose_settings.key() if sample.keypoints is None else "keypoint file"
     key = entry_key(
         kind, content, {**settings, "poses": source, "cleaning": cleaning.VERSION, "notes": NOTES}
     )
     if (found := cache.find(key)) is not None:
-        return Extracted(content, key, found.meta["decoded"])
+        return Extracted(content, key, found.meta["decoded"], said)
     if sample.keypoints is None:
         sequence = poses_of(sample.footage, content, pose_settings, cache)
         check_view(sequence)
@@ -105,7 +106,7 @@ def extract_with_poses(
         entry.meta.update(decoded=len(sequence), remarks=remarks, facing=facing, flat=flat)
         entry.meta["poses"] = asdict(facts_of(sequence))
     fingerprints.keep_motion(sequence, content, source, cache)
-    return Extracted(content, key, len(sequence))
+    return Extracted(content, key, len(sequence), said)
 
 
 def poses_of(
@@ -132,11 +133,11 @@ def known_poses(content: str, settings: PoseSettings, cache: Cache) -> PoseSeque
 
 def _read_file(sample: Sample) -> tuple[PoseSequence, list[str]]:
     """A keypoint file's walk as models see it, and what a user should know of it."""
-    measured, remarks = read_walk(sample.path, sample.keypoints)
+    measured, _ = read_walk(sample.path, sample.keypoints)
     flat = is_flat(measured)
     _check_joints(flatten(measured) if flat else measured)
     sequence = clean_file(measured)
-    return sequence, [*remarks, *([REMARK] if flat else []), *_sides(sequence)]
+    return sequence, [*([REMARK] if flat else []), *_sides(sequence)]
 
 
 def clean_file(sequence: PoseSequence) -> PoseSequence:

@@ -66,11 +66,24 @@ class Task:
 
 @dataclass(frozen=True)
 class Extracted:
-    """A worker's answer: the walk's content hash, the key of its entry, and how many frames were worked on."""
+    """A worker's answer.
+
+    Attributes
+    ----------
+    content : str
+        The walk's content hash.
+    key : str
+        Of its entry in the cache.
+    work : int
+        Frames worked on.
+    remarks : tuple of str
+        What is to be said of its file beside the remarks of its entry, which files of the same content share.
+    """
 
     content: str
     key: str
     work: int
+    remarks: tuple[str, ...] = ()
 
 
 def walk_content(sample: Sample) -> str:
@@ -111,28 +124,30 @@ def prepare_walks(
 ) -> Prepared:
     """Run ``extract`` for every sample in worker processes.
 
-    An entry's ``remarks``, where it has some, become notes; what several walks share is said once. When it is
+    Remarks on a file and those of its entry become notes; what several walks share is said once. When it is
     interrupted, nothing half-written is left, and the next call goes on from there.
     """
-    walks, left_out = {}, {}
+    walks, left_out, remarks = {}, {}, {}
     for outcome in _extract_all(extract, how, samples, cache, jobs, title):
         sample = outcome.item.sample
         if outcome.error is not None:
             left_out[sample.name] = outcome.error
             continue
-        walks[sample.name] = Walk(sample, outcome.value.content, cache.open(outcome.value.key))
+        extracted, entry = outcome.value, cache.open(outcome.value.key)
+        walks[sample.name] = Walk(sample, extracted.content, entry)
+        remarks[sample.name] = [*extracted.remarks, *entry.meta.get("remarks", ())]
     names = [sample.name for sample in samples]
     return Prepared(
         tuple(walks[name] for name in names if name in walks),
         tuple((name, left_out[name]) for name in names if name in left_out),
-        tuple(_notes(walks)),
+        tuple(_notes(remarks)),
     )
 
 
-def _notes(walks: dict[str, Walk]) -> list[str]:
+def _notes(remarks: dict[str, list[str]]) -> list[str]:
     names = defaultdict(list)
-    for name in sorted(walks):
-        for remark in walks[name].entry.meta.get("remarks", ()):
+    for name in sorted(remarks):
+        for remark in remarks[name]:
             names[remark].append(name)
     shared = ((remark, who, f" ({len(who)} walks)" if len(who) > 1 else "") for remark, who in names.items())
     return sorted(f"{listed(who)}{count}: {remark}" for remark, who, count in shared)
