@@ -101,7 +101,7 @@ def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
     from gait.agreement import human_agreement
     from gait.cache import Cache
     from gait.pose.estimators import PoseSettings
-    from training.cross_validation import chosen, cross_validate, pooled_floors
+    from training.cross_validation import certainty, chosen, cross_validate, pooled_floors
 
     result = cross_validate(options)
     first = result.repeats[0]
@@ -114,6 +114,7 @@ def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
         left_out=result.left_out,
         leaks=result.leaks,
         floors=pooled_floors(result.folds[0], first.names),
+        remarks=result.remarks,
     )
     poses = PoseSettings(options.poses, models=options.pose_models)
     strips = mistake_strips(first, result.collection.samples, Cache(options.cache), poses)
@@ -121,6 +122,7 @@ def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
     say("\n" + report.text())
     if words := chosen(result.folds[0]):
         say(f"Chosen inside the training subjects of each fold: {words} folds.")
+    say(certainty(result.folds[0]))
     if len(result.repeats) > 1:
         repeats = score_repeats(result.repeats)
         repeats.save_csv(result.folder / "repeats.csv")

@@ -124,9 +124,10 @@ def test_training_fits_the_temperature_that_predictions_then_use(tmp_path, capsy
     np.testing.assert_array_equal(tempered.argmax(axis=1), plain.argmax(axis=1))
 
 
-def test_few_walks_give_no_temperature():
+def test_few_walks_give_no_temperature_and_that_is_said(capsys):
     bundle, walks = make(FEWEST - 1, 2.5)
     assert calibrated(bundle, walks) is bundle
+    assert f"{FEWEST} validation walks or more, found {FEWEST - 1}" in capsys.readouterr().out
 
 
 def test_every_walk_counts_the_same_however_many_clips_it_has():

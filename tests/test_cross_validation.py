@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,10 +67,29 @@ def test_every_walk_is_predicted_once_and_its_walker_never_trained_on(capsys, mo
     assert predictions.labels == ("angry",) * 3 + ("sad",) * 3
     assert "Cross-validation, leave one subject out" in done.out
     assert "accuracy less that of always answering" in done.out
+    assert "certainty is as trained" in done.out
     assert "No model was saved" in done.out
     assert not Path("saved_models").exists()
     assert [r["held_out"] for r in results(run_of())] == [["p0"], ["p1"], ["p2"]]
     assert all(r["model"] == "RandomForestClassifier" and r["parameters"] > 5 for r in results(run_of()))
+
+
+def test_the_report_says_how_the_walks_were_read_and_what_was_calibrated(capsys, monkeypatch):
+    real = cross_validation.fit_bundle
+    heat = {"fold-01": 1.5, "fold-02": 1.0, "fold-03": 2.25}
+
+    def tempered(options, walks, folder):
+        bundle, epoch = real(options, walks, folder)
+        return replace(bundle, record=replace(bundle.record, temperature=heat[folder.name])), epoch
+
+    monkeypatch.setattr(cross_validation, "fit_bundle", tempered)
+    out = in_process(capsys, "train", *FOREST, "--cross-validate", "loso").out
+    assert "calibrated in 2 of 3 folds, by temperatures of 1.50 to 2.25" in out
+    report = (run_of() / "report.txt").read_text()
+    assert "How the walks were read" in report
+    said = json.loads((run_of() / "report.json").read_text())["remarks"]
+    assert said
+    assert all(remark.strip() in report for remark in said)
 
 
 def test_pooled_probabilities_are_those_of_the_folds_own_models():

@@ -22,6 +22,11 @@ def calibrated(bundle: Bundle, walks: Sequence[Walk]) -> Bundle:
     Every walk counts the same, however many clips it has.
     """
     if len(walks) < FEWEST:
+        if walks:
+            say(
+                f"What the model says of its certainty is as trained: a temperature is fitted on {FEWEST} validation "
+                f"walks or more, found {len(walks)}."
+            )
         return bundle
     how, classes = bundle.record.preprocess, bundle.record.classes
     rows, labels, weights = [], [], []

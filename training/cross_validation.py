@@ -36,6 +36,7 @@ from gait.runs import new_run, write_json
 from gait.splits import folds_of, groups_of
 from gait.workers import map_items
 from training import runs
+from training.calibrating import FEWEST
 from training.options import TrainOptions
 from training.probes import probe
 from training.session import check_model, fit_bundle
@@ -48,7 +49,8 @@ FOLDS, LOG = "folds.json", "log.txt"
 class CrossValidated:
     """What cross-validation gives: pooled predictions of each repeat, what its folds cost, and what was found.
 
-    ``leaks`` are copies that the folds of the first repeat part, because they are said to be of two people.
+    ``leaks`` are copies that the folds of the first repeat part, because they are said to be of two people; ``remarks``
+    say how the walks were read.
     """
 
     folder: Path
@@ -59,6 +61,7 @@ class CrossValidated:
     collection: Collection
     left_out: tuple[tuple[str, str], ...]
     leaks: tuple[Leak, ...]
+    remarks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ def cross_validate(options: TrainOptions) -> CrossValidated:
         collection=found.collection,
         left_out=found.left_out,
         leaks=tuple(_parted(found.traces.copies, dealt)),
+        remarks=found.remarks,
     )
 
 
@@ -244,6 +248,7 @@ def run_fold(task: FoldTask) -> FoldDone:
         "model": _describe(bundle),
         "parameters": bundle.model.count_params(),
         "best_epoch": best_epoch,
+        "temperature": bundle.record.temperature,
         "training_seconds": round(trained - started, 3),
         "prediction_seconds": round(predicted - trained, 3),
     }
@@ -288,3 +293,17 @@ def chosen(folds: Sequence[dict[str, Any]]) -> str:
     if len(counts) < 2:
         return ""
     return ", ".join(f"{name} in {count}" for name, count in counts.most_common())
+
+
+def certainty(folds: Sequence[dict[str, Any]]) -> str:
+    """Whether what the models say of their certainty was calibrated, in words."""
+    fitted = sorted(fold["temperature"] for fold in folds if fold.get("temperature", 1.0) != 1.0)
+    if not fitted:
+        return (
+            f"What the models say of their certainty is as trained: no fold had the {FEWEST} validation walks that a "
+            "temperature is fitted on."
+        )
+    return (
+        f"What the models say of their certainty was calibrated in {len(fitted)} of {len(folds)} folds, by "
+        f"temperatures of {fitted[0]:.2f} to {fitted[-1]:.2f}."
+    )

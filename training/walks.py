@@ -50,13 +50,15 @@ class TrainingWalks:
 
 @dataclass(frozen=True)
 class GatheredWalks:
-    """The walks that a folder has, prepared and not yet divided; ``collection`` is all that was found."""
+    """The walks that a folder has, prepared and not yet divided; ``collection`` is all that was found, ``remarks``
+    what a reader of a report should know of how they were read."""
 
     walks: tuple[Walk, ...]
     collection: Collection
     preprocess: Any
     left_out: tuple[tuple[str, str], ...]
     traces: Traces
+    remarks: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -95,13 +97,14 @@ def gather_walks(options: TrainOptions, cache: Cache) -> GatheredWalks:
     for line in (*prepared.notes, *(f"left out: {n}: {reason}" for n, reason in left_out), *copies):
         say(f"  {line}")
     _check_enough([walk.sample for walk in walks], collection.classes, options.videos)
-    for line in lines_on_poses(how, walks):
+    on_poses = lines_on_poses(how, walks)
+    for line in on_poses:
         say(line)
     _say_flat(walks)
     traces = trace(how, walks, cache, options.jobs)
     say_copies(traces.copies, collection.samples, options.strict)
     kept, collection = together(walks, collection, traces.copies)
-    return GatheredWalks(kept, collection, how, left_out, traces)
+    return GatheredWalks(kept, collection, how, left_out, traces, (*prepared.notes, *on_poses))
 
 
 def _find(options: TrainOptions) -> Collection:
