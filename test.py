@@ -13,10 +13,11 @@ def main(argv: Sequence[str]) -> int:
     """Options -> predictions -> report in the console and in a run folder."""
     options = parse(TestOptions, argv, "test.py", __doc__)
 
+    from evaluation.report_text import report_text
     from evaluation.testing import test
 
     tested = test(options)
-    say("\n" + tested.report.text())
+    say("\n" + report_text(tested.report))
     files = "report.html (for a browser), report.txt, report.json, predictions.csv, confusion.png"
     files += ", poses.csv" if (tested.folder / "poses.csv").exists() else ""
     files += ", MODEL_CARD.md" if options.card else ""

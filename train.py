@@ -96,7 +96,9 @@ def _compare(options: TrainOptions, names: Sequence[str]) -> int:
 def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
     """Every walk predicted once by a model that never saw its walker -> one report over all of them."""
     from evaluation.repeats import score_repeats
-    from evaluation.report import make_report, write_report
+    from evaluation.report import make_report
+    from evaluation.report_files import write_report
+    from evaluation.report_text import report_text
     from evaluation.strips import mistake_strips
     from gait.agreement import human_agreement
     from gait.cache import Cache
@@ -119,7 +121,7 @@ def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
     poses = PoseSettings(options.poses, models=options.pose_models)
     strips = mistake_strips(first, result.collection.samples, Cache(options.cache), poses)
     write_report(report, result.folder, strips)
-    say("\n" + report.text())
+    say("\n" + report_text(report))
     if words := chosen(result.folds[0]):
         say(f"Chosen inside the training subjects of each fold: {words} folds.")
     say(certainty(result.folds[0]))
@@ -144,7 +146,9 @@ def _contents(folder: Path) -> list[str]:
 
 def _report_validation(options: TrainOptions, result) -> None:
     from evaluation.auditing import find_validation_leaks
-    from evaluation.report import make_report, write_report
+    from evaluation.report import make_report
+    from evaluation.report_files import write_report
+    from evaluation.report_text import report_text
     from evaluation.strips import mistake_strips, poses_used
     from gait.agreement import human_agreement
     from gait.cache import Cache
@@ -163,7 +167,7 @@ def _report_validation(options: TrainOptions, result) -> None:
     curves = result.folder / "curves.png"
     pictures = {"Training": curves.read_bytes()} if curves.exists() else {}
     write_report(report, result.folder / "validation", strips, pictures)
-    say("\n" + report.text())
+    say("\n" + report_text(report))
 
 
 if __name__ == "__main__":

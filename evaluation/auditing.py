@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 
 from evaluation.audit import AuditOptions
-from evaluation.report import printable
+from evaluation.columns import printable
 from gait import bundle as bundles
 from gait.cache import Cache
 from gait.errors import GaitmoodError, NothingUsableError

@@ -12,7 +12,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from evaluation.report import Report, Summary, human_lines, key_figures, printable, verdict_lines
+from evaluation.columns import printable
+from evaluation.report import Report
+from evaluation.report_text import human_lines, key_figures, verdict_lines
+from evaluation.scoring import Summary
 from gait.bundle import SPLITS, Bundle
 from gait.inputs import describe
 

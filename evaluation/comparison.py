@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from evaluation.columns import percent
 from evaluation.figures import comparison_figure, png
-from evaluation.report import percent
 from gait import metrics
 from gait.errors import GaitmoodError
 from gait.predictions import Predictions, write_beside

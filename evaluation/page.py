@@ -12,17 +12,10 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from evaluation.report import (
-    Report,
-    Summary,
-    human_facts,
-    key_figures,
-    leak_lines,
-    mark_of,
-    percent,
-    printable,
-    verdict_lines,
-)
+from evaluation.columns import percent, printable
+from evaluation.report import Report
+from evaluation.report_text import human_facts, key_figures, leak_lines, mark_of, report_text, verdict_lines
+from evaluation.scoring import Summary
 from evaluation.strips import worst_mistakes
 from gait import metrics
 
@@ -65,7 +58,7 @@ def page(report: Report, strips: Mapping[str, bytes], pictures: Mapping[str, byt
         walks=[_walk(report, i) for i in range(len(report.predictions.names))],
         mistakes=_mistakes(report, strips),
         pictures={title: _embed(picture, "png") for title, picture in pictures.items()},
-        text=Markup("{}").format(Markup.escape(report.text())),
+        text=Markup("{}").format(Markup.escape(report_text(report))),
     )
 
 

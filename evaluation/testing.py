@@ -11,7 +11,8 @@ from evaluation.auditing import known_walks, trace_walks
 from evaluation.card import FILE as CARD
 from evaluation.card import model_card
 from evaluation.options import TestOptions
-from evaluation.report import Report, make_report, write_report
+from evaluation.report import Report, make_report
+from evaluation.report_files import write_report
 from evaluation.strips import mistake_strips, poses_used
 from gait import bundle as bundles
 from gait import floors

@@ -17,6 +17,8 @@ from videofiles import map_here
 
 from evaluation.affect import affect_lines, concordance, score_affect
 from evaluation.report import make_report
+from evaluation.report_json import report_json
+from evaluation.report_text import report_text
 from gait import bundle as bundles
 from gait.affect import COLUMNS, NAMES, Affect, AffectAnswers, affect_of, coordinates
 from gait.errors import GaitmoodError
@@ -222,8 +224,8 @@ def test_nothing_is_scored_where_nothing_is_said_or_known():
 def test_the_report_says_it_and_its_json_too():
     for affect in (answers_of(TRUE, SAID), None):
         report = make_report(predictions_of(affect), title="t", model="m")
-        assert ("Valence (-1 to 1)" in report.text()) == (affect is not None)
-        found = json.loads(json.dumps(report.to_json(), allow_nan=False))
+        assert ("Valence (-1 to 1)" in report_text(report)) == (affect is not None)
+        found = json.loads(json.dumps(report_json(report), allow_nan=False))
         assert ("valence" in found["walks"][0]) == (affect is not None)
     assert found["affect"] is None
 

@@ -13,7 +13,8 @@ from small_walks import in_process
 from videofiles import map_here
 
 from evaluation.card import model_card
-from evaluation.report import human_lines, key_figures, make_report
+from evaluation.report import make_report
+from evaluation.report_text import human_lines, key_figures
 from gait import bundle as bundles
 from gait.agreement import human_agreement
 from gait.predictions import Predictions

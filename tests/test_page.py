@@ -19,7 +19,10 @@ from videofiles import number_of, write_numbered
 
 from evaluation.affect import AffectScores, DimensionScores
 from evaluation.page import page
-from evaluation.report import make_report, write_report
+from evaluation.report import make_report
+from evaluation.report_files import write_report
+from evaluation.report_json import report_json
+from evaluation.report_text import report_text
 from evaluation.strips import mistake_strips, poses_used, worst_mistakes
 from gait.agreement import human_agreement
 from gait.cache import Cache, content_hash, entry_key
@@ -123,12 +126,12 @@ def test_the_page_holds_what_the_report_holds():
         "broken.mp4", "the file is empty", *predictions.names, *EMOTIONS,
     ):  # fmt: skip
         assert words in found.text
-    scores = report.to_json()["scores"]
+    scores = report_json(report)["scores"]
     for name, row in scores["per_class"].items():
         place = found.cells.index(name)
         expected = [f"{100 * row[key]:.1f}" for key in ("precision", "recall", "f_score")]
         assert found.cells[place + 1 : place + 5] == [*expected, str(row["support"])]
-    assert re.sub(r"\s+", " ", report.text()) in found.text
+    assert re.sub(r"\s+", " ", report_text(report)) in found.text
 
 
 def test_the_confusion_matrix_has_true_rows_and_shares_of_them():

@@ -14,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.figures import calibration_figure, confusion_figure, png
-from evaluation.report import FILES, make_report, write_report
+from evaluation.report import make_report
+from evaluation.report_files import FILES, write_report
+from evaluation.report_json import report_json
+from evaluation.report_text import report_text
 from gait.agreement import HumanAgreement
 from gait.calibration import Reliability
 from gait.errors import GaitmoodError
@@ -237,7 +240,7 @@ def test_the_whole_report_reads_as_it_should():
             "left_out": [("torn.mp4", "the file ends early")],
         },
     )
-    assert report.text() == GOLDEN
+    assert report_text(report) == GOLDEN
 
 
 def test_leaks_come_first_with_the_score_without_them():
@@ -245,32 +248,32 @@ def test_leaks_come_first_with_the_score_without_them():
     report = report_of(
         labels, ["sad", "sad", "sad", "sad"], options={"leaks": ["walk000.mp4", "walk001.mp4"]}
     )
-    text = report.text()
+    text = report_text(report)
 
     assert text.index("LEAK: 2 of these walks were in training:\n  walk000.mp4\n") < text.index("Predictions")
     assert "Without them (2 walks): accuracy 0.0 % (" in text
     assert "accuracy: 50.0 %" in text
     assert "right, leak" in text
-    assert report.to_json()["scores"]["accuracy"] == 0.5
-    assert report.to_json()["scores_without_leaks"]["accuracy"] == 0
-    assert report.to_json()["leaks"] == ["walk000.mp4", "walk001.mp4"]
+    assert report_json(report)["scores"]["accuracy"] == 0.5
+    assert report_json(report)["scores_without_leaks"]["accuracy"] == 0
+    assert report_json(report)["leaks"] == ["walk000.mp4", "walk001.mp4"]
 
 
 def test_how_the_walks_were_read_is_part_of_the_report():
     remark = "a.mp4: 2 people in view; the one who walks through it longest is followed"
     report = report_of(["happy"], ["happy"], names=["a.mp4"], options={"remarks": [remark]})
-    assert f"How the walks were read\n  {remark}" in report.text()
-    assert report.to_json()["remarks"] == [remark]
+    assert f"How the walks were read\n  {remark}" in report_text(report)
+    assert report_json(report)["remarks"] == [remark]
 
 
 def test_a_test_made_only_of_training_walks_is_called_no_test():
     report = report_of(["sad"] * 20, ["sad"] * 20, options={"leaks": [f"walk{i:03d}.mp4" for i in range(20)]})
 
-    assert "LEAK: 20 of these walks were in training" in report.text()
-    assert "and 10 more" in report.text()
-    assert "this is no test" in report.text()
-    assert report.text().rstrip().endswith("this says nothing about new walks.")
-    assert report.to_json()["scores_without_leaks"] is None
+    assert "LEAK: 20 of these walks were in training" in report_text(report)
+    assert "and 10 more" in report_text(report)
+    assert "this is no test" in report_text(report)
+    assert report_text(report).rstrip().endswith("this says nothing about new walks.")
+    assert report_json(report)["scores_without_leaks"] is None
 
 
 def test_the_verdict_is_on_the_walks_that_did_not_leak():
@@ -279,8 +282,10 @@ def test_the_verdict_is_on_the_walks_that_did_not_leak():
     answers = labels[:30] + ["sad", "sad", "happy", "happy", "sad"] * 2
     report = report_of(labels, answers, options={"leaks": [f"walk{i:03d}.mp4" for i in range(30)]})
 
-    assert report.to_json()["scores"]["verdict"] == "better"
-    assert "Without the walks that were in training: This test cannot tell the model from" in report.text()
+    assert report_json(report)["scores"]["verdict"] == "better"
+    assert "Without the walks that were in training: This test cannot tell the model from" in report_text(
+        report
+    )
 
 
 @pytest.mark.parametrize(
@@ -298,17 +303,17 @@ def test_the_verdict_holds_the_interval_against_the_best_constant_answer(right_o
     # Training knew mostly angry people, of whom there are none here: beating that alone would be no feat.
     report = report_of(labels, answers, options={"training_majority": "angry"})
 
-    assert report.to_json()["scores"]["verdict"] == verdict
-    assert words + " 'happy' (50.0 %)" in report.text()
-    assert "always answering 'angry' (most frequent in training): 0.0 %" in report.text()
-    assert "always answering 'happy' (most frequent in this test): 50.0 %" in report.text()
+    assert report_json(report)["scores"]["verdict"] == verdict
+    assert words + " 'happy' (50.0 %)" in report_text(report)
+    assert "always answering 'angry' (most frequent in training): 0.0 %" in report_text(report)
+    assert "always answering 'happy' (most frequent in this test): 50.0 %" in report_text(report)
 
 
 def test_what_is_resampled_is_said_for_people_known_partly_known_and_unknown():
     labels, people = ["sad", "happy"] * 6, ["A", "A", "B", "B", "C", "C"] * 2
 
     def resampled(subjects):
-        return report_of(labels, ["sad"] * 12, subjects=subjects).to_json()["scores"]["resampled"]
+        return report_json(report_of(labels, ["sad"] * 12, subjects=subjects))["scores"]["resampled"]
 
     assert resampled(people) == "3 subjects"
     assert resampled(None) == "12 videos, subjects unknown"
@@ -321,7 +326,7 @@ def test_walks_of_one_person_are_resampled_together():
     answers = [y if i // 4 < 6 else "angry" for i, y in enumerate(labels)]
 
     def interval_width(subjects):
-        low, high = report_of(labels, answers, subjects=subjects).to_json()["scores"]["interval"]
+        low, high = report_json(report_of(labels, answers, subjects=subjects))["scores"]["interval"]
         return high - low
 
     people = [f"S{i // 4}" for i in range(40)]
@@ -333,30 +338,32 @@ def test_walks_of_one_person_are_resampled_together():
 def test_without_any_label_there_is_no_score_and_the_way_to_one(tmp_path):
     report = report_of([None, None], ["sad", "happy"])
 
-    assert "walk001.mp4  -     happy" in report.text()
-    assert "No score can be given" in report.text()
-    assert "--labels" in report.text()
-    assert "accuracy" not in report.text()
-    assert report.to_json()["scores"] is None
+    assert "walk001.mp4  -     happy" in report_text(report)
+    assert "No score can be given" in report_text(report)
+    assert "--labels" in report_text(report)
+    assert "accuracy" not in report_text(report)
+    assert report_json(report)["scores"] is None
     assert [p.name for p in write_report(report, tmp_path)] == list(FILES[:4])
 
 
 def test_one_walk_and_a_single_class_are_reported_without_pretence():
     one = report_of(["sad"], ["sad"])
-    assert "accuracy: 100.0 % (no interval: 1 video, subjects unknown)" in one.text()
-    assert "cannot tell the model from always answering 'sad'" in one.text()
-    assert one.to_json()["scores"]["interval"] == [None, None]
+    assert "accuracy: 100.0 % (no interval: 1 video, subjects unknown)" in report_text(one)
+    assert "cannot tell the model from always answering 'sad'" in report_text(one)
+    assert report_json(one)["scores"]["interval"] == [None, None]
 
     one_class = report_of(["sad"] * 50, ["sad"] * 50)
-    assert one_class.to_json()["scores"]["verdict"] == "undecided"
+    assert report_json(one_class)["scores"]["verdict"] == "undecided"
 
 
 def test_no_walk_at_all_is_said():
-    assert "No walk was predicted." in report_of([], [], options={"left_out": [("a.mp4", "torn")]}).text()
+    assert "No walk was predicted." in report_text(
+        report_of([], [], options={"left_out": [("a.mp4", "torn")]})
+    )
 
 
 def test_every_row_is_printed_however_many():
-    text = report_of(["sad"] * 150, ["sad"] * 150).text()
+    text = report_text(report_of(["sad"] * 150, ["sad"] * 150))
     assert all(f"walk{i:03d}.mp4" in text for i in range(150))
 
 
@@ -372,7 +379,7 @@ def test_long_and_wide_names_keep_the_columns_aligned():
     )
     answers = [classes[i % 7] for i in range(14)]
     names = ["歩行/e\u0301.mp4", "x" * 60 + ".mp4", *(f"walk{i}.mp4" for i in range(12))]
-    lines = report_of(answers, answers, classes=classes, names=names).text().splitlines()
+    lines = report_text(report_of(answers, answers, classes=classes, names=names)).splitlines()
 
     assert all(display_width(line) <= 110 for line in lines)
     rows = [line for line in lines if line.endswith("  right")]
@@ -384,8 +391,8 @@ def test_long_and_wide_names_keep_the_columns_aligned():
 
 def test_a_name_cannot_steer_the_terminal_or_break_a_line():
     report = report_of(["sad"], ["sad"], names=["a\x1b[31m\nLEAK: 9.mp4"], title="t\r")
-    assert "a\\x1b[31m\\nLEAK: 9.mp4" in report.text()
-    assert all(c.isprintable() or c == "\n" for c in report.text())
+    assert "a\\x1b[31m\\nLEAK: 9.mp4" in report_text(report)
+    assert all(c.isprintable() or c == "\n" for c in report_text(report))
 
 
 @settings(max_examples=25, deadline=None)
@@ -403,11 +410,11 @@ def test_the_order_of_walks_changes_no_score_and_json_holds_everything(predictio
     )
     one, other = (make_report(p, title="t", model="m") for p in (predictions, shuffled))
 
-    assert one.text()
-    parsed = json.loads(json.dumps(one.to_json(), allow_nan=False))
-    assert parsed == one.to_json()
+    assert report_text(one)
+    parsed = json.loads(json.dumps(report_json(one), allow_nan=False))
+    assert parsed == report_json(one)
     assert parsed["schema"] == 1
-    assert json.dumps(parsed["scores"]) == json.dumps(other.to_json()["scores"])
+    assert json.dumps(parsed["scores"]) == json.dumps(report_json(other)["scores"])
     for i, walk in enumerate(parsed["walks"]):
         assert walk["video"] == predictions.names[i]
         assert list(walk["probabilities"].values()) == predictions.probabilities[i].tolist()
@@ -431,8 +438,8 @@ def test_the_run_folder_holds_its_files_and_nothing_is_overwritten(tmp_path):
 
     assert [p.name for p in written] == list(FILES)
     assert sorted(p.name for p in folder.iterdir()) == sorted(FILES)
-    assert (folder / "report.txt").read_text(encoding="utf-8") == report.text()
-    assert json.loads((folder / "report.json").read_text()) == report.to_json()
+    assert (folder / "report.txt").read_text(encoding="utf-8") == report_text(report)
+    assert json.loads((folder / "report.json").read_text()) == report_json(report)
     before = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
     with pytest.raises(GaitmoodError, match=r"already holds report\.html"):
         write_report(report, folder)
@@ -475,8 +482,8 @@ def test_the_surest_half_is_scored():
     report = report_of(["sad"] * 4, ["sad"] * 4, classes=("happy", "sad"))
     p = np.array([[0.1, 0.9], [0.3, 0.7], [0.8, 0.2], [0.6, 0.4]])
     surest = make_report(replace(report.predictions, probabilities=p), title="t", model="m")
-    assert "accuracy on the surest 50%: 50.0 %" in surest.text()
-    assert surest.to_json()["scores"]["answering"]["share"] == [0.25, 0.5, 0.75, 1.0]
+    assert "accuracy on the surest 50%: 50.0 %" in report_text(surest)
+    assert report_json(surest)["scores"]["answering"]["share"] == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_names_that_look_like_formulas_or_lack_a_glyph_are_drawn(recwarn):
@@ -504,18 +511,18 @@ def test_walks_whose_label_other_raters_would_give_again_are_scored_by_themselve
     report = report_of(
         ["sad", "sad", "happy", "happy"], ["sad", "happy", "sad", "happy"], options={"human": human}
     )
-    text = report.text()
+    text = report_text(report)
     assert "a panel of five with all others: 70.0 %" in text
     assert "one rater 0.30, the mean over a walk's raters 0.80" in text
     assert "labels that 80% of resampled raters give again: 2 of 4 walks; accuracy on these 50.0 %" in text
-    assert report.to_json()["scores_on_stable_labels"]["walks"] == 2
-    assert report.to_json()["human"]["stability"]["walk001.mp4"] == 0.5
+    assert report_json(report)["scores_on_stable_labels"]["walks"] == 2
+    assert report_json(report)["human"]["stability"]["walk001.mp4"] == 0.5
 
 
 def test_a_narrow_interval_is_not_commented_on():
     labels = ["sad", "happy"] * 400
     report = report_of(labels, labels)
-    assert "It cannot tell an accuracy" not in report.text()
+    assert "It cannot tell an accuracy" not in report_text(report)
 
 
 def test_answers_that_need_no_model_are_scored_on_the_same_walks():
@@ -523,9 +530,9 @@ def test_answers_that_need_no_model_are_scored_on_the_same_walks():
     report = report_of(
         ["sad", "sad", "happy", None], ["sad", "happy", "sad", "happy"], options={"floors": floors}
     )
-    assert "nearest training walk: 66.7 % (balanced 50.0 %)" in report.text()
-    assert "speed alone: 33.3 % (balanced 50.0 %)" in report.text()
-    assert report.to_json()["scores"]["floors"][1] == {
+    assert "nearest training walk: 66.7 % (balanced 50.0 %)" in report_text(report)
+    assert "speed alone: 33.3 % (balanced 50.0 %)" in report_text(report)
+    assert report_json(report)["scores"]["floors"][1] == {
         "name": "speed alone",
         "accuracy": pytest.approx(1 / 3),
         "balanced_accuracy": 0.5,

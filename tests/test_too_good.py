@@ -3,6 +3,8 @@
 import pytest
 from test_report import report_of
 
+from evaluation.report_json import report_json
+from evaluation.report_text import report_text
 from gait.agreement import HumanAgreement
 
 LABELS = ["happy", "sad", "angry"] * 20
@@ -21,14 +23,14 @@ def with_wrong(count):
 def test_all_right_is_a_warning_sign():
     report = report_of(LABELS, LABELS, subjects=SUBJECTS)
     assert "TOO GOOD TO BE TRUE: all 60 answers are right. Look for the answer in what" in " ".join(
-        report.text().split()
+        report_text(report).split()
     )
-    assert "Look for the answer" in report.to_json()["too_good"]
+    assert "Look for the answer" in report_json(report)["too_good"]
 
 
 def test_the_neighbour_that_is_right_as_often_is_named():
     report = report_of(LABELS, LABELS, options={"floors": {"nearest training walk": LABELS}})
-    assert "nearest training walk is right about all of them, too" in " ".join(report.text().split())
+    assert "nearest training walk is right about all of them, too" in " ".join(report_text(report).split())
 
 
 @pytest.mark.parametrize(
@@ -41,14 +43,14 @@ def test_the_neighbour_that_is_right_as_often_is_named():
 )
 def test_what_may_be_luck_or_skill_is_not_suspected(labels, answers):
     report = report_of(labels, answers)
-    assert "TOO GOOD" not in report.text()
-    assert report.to_json()["too_good"] is None
+    assert "TOO GOOD" not in report_text(report)
+    assert report_json(report)["too_good"] is None
 
 
 @pytest.mark.parametrize(("wrong", "suspected"), [(3, True), (20, False)])
 def test_who_is_right_more_often_than_raters_asked_again_knows_their_answers(wrong, suspected):
     report = report_of(LABELS, with_wrong(wrong), subjects=SUBJECTS, options={"human": rated(0.75)})
-    text = " ".join(report.text().split())
+    text = " ".join(report_text(report).split())
     assert "labels that as many raters, asked again, would give again: 75.0 %" in text
     assert ("raters, asked again, would give only 75.0 % of these labels again" in text) == suspected
 
@@ -57,8 +59,8 @@ def test_leaks_are_suspected_no_further():
     """The score without them decides."""
     leaks = [f"walk{i:03d}.mp4" for i in range(40)]
     report = report_of(LABELS, LABELS[:40] + ["neutral"] * 20, options={"leaks": leaks})
-    assert "TOO GOOD" not in report.text()
+    assert "TOO GOOD" not in report_text(report)
 
 
 def test_no_labels_nothing_to_suspect():
-    assert report_of([None] * 20, ["sad"] * 20).to_json()["too_good"] is None
+    assert report_json(report_of([None] * 20, ["sad"] * 20))["too_good"] is None

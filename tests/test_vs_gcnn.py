@@ -6,7 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from evaluation.report import make_report, write_report
+from evaluation.report import make_report
+from evaluation.report_files import write_report
+from evaluation.report_text import report_text
 from gait import bundle as bundles
 from gait import embedding, skeleton
 from gait.errors import GaitmoodError
@@ -333,7 +335,7 @@ def test_pooled_predictions_keep_the_views_of_each_walk():
 def test_the_report_tells_every_view_and_all_together(tmp_path):
     said = predictions()
     report = make_report(said, title="T", model="m")
-    lines = report.text().splitlines()
+    lines = report_text(report).splitlines()
     at = lines.index("By view (in %)")
     assert lines[at + 1].split() == ["video", *embedding.VIEWS, "taken", "for", "combined"]
     best = said.views.probabilities[0].argmax(axis=1)
