@@ -37,9 +37,9 @@ def _computer(model: Any) -> Any:
 
     tensor = model.output["emotion"]
     while True:
-        layer = tensor._keras_history.operation
-        before = layer.input
-        tensor = before[0] if isinstance(before, (list, tuple)) else before
+        # Where this tensor was made: a layer that a folded model shares with its twin has `input` of the twin.
+        layer, node, _ = tensor._keras_history
+        tensor = layer._inbound_nodes[node].input_tensors[0]
         if getattr(layer, "weights", ()):
             break
     inner = keras.Model(model.inputs, tensor)

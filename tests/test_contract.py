@@ -4,6 +4,7 @@ import functools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -23,6 +24,7 @@ from gait.preprocess import (
     JointPreprocess,
     LandmarkClipPreprocess,
 )
+from gait.representation import represent
 
 CLASSES = ("angry", "happy", "sad")
 ROOT = Path(__file__).resolve().parents[1]
@@ -155,6 +157,29 @@ def test_what_is_loaded_answers_as_what_was_saved_and_keeps_the_class_order(name
     assert np.ptp(predict_clips(loaded, x), axis=0).max() > 1e-7
 
 
+class AsTheyAre:
+    """A preprocessing whose walks are arrays of a model's inputs, one a clip."""
+
+    def starts(self, walk):
+        return range(len(walk))
+
+    def read(self, walk, start):
+        return walk[start]
+
+    def to_input(self, stored):
+        return stored
+
+
+@every_model
+def test_what_a_model_makes_of_a_walk_can_be_read_off_before_its_answer(name):
+    bundle, x = make(name), clips(name)
+    plain = replace(bundle, record=replace(bundle.record, preprocess=AsTheyAre()))
+    found = represent(plain, [x[:2], x[2:4], x[:2]])
+    assert np.isfinite(found).all()
+    assert np.abs(found[0] - found[1]).max() > 0
+    np.testing.assert_array_equal(found[0], found[2])
+
+
 @every_model
 def test_same_seed_same_answers(name):
     first, second = (predict_clips(fresh(name, 7), clips(name)) for _ in range(2))
@@ -268,6 +293,7 @@ def opened_elsewhere(names, tmp_path, before, after="", **environment):
         np.save(tmp_path / f"{name}.npy", clips(name))
     code = f"""{before}
 import sys
+from dataclasses import replace
 import keras, numpy
 for name in {list(names)}:
     model = keras.models.load_model(f"{{name}}.h5")
