@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 
 from display.app_options import AppOptions
-from gait.bundle import model_files
 from gait.errors import BundleError, GaitmoodError
 from gait.label_names import list_files
+from gait.model_files import model_files
 from gait.video import EXTENSIONS
 
 # Gradio is imported where the page is built: it takes seconds, which nobody else who looks into display/ should wait.

@@ -18,6 +18,7 @@ from display.watching import Job, Watched, watch
 from gait import bundle as bundles
 from gait.console import say, warn
 from gait.errors import GaitmoodError, InterruptedRunError, NothingUsableError, VideoError
+from gait.model_files import newest
 from gait.pose.estimators import PoseSettings, check_ready
 from gait.pose.weights import WeightsError
 from gait.preprocess.poses import pose_settings_of
@@ -67,7 +68,7 @@ def predict(options: PredictOptions) -> list[Predicted]:
 def get_ready(options: PredictOptions) -> Ready:
     """Find the sources and load the model. Errors as of :func:`predict`, as far as no source is opened yet."""
     sources = _sources(options)
-    path = options.model or bundles.newest(options.saved_models)
+    path = options.model or newest(options.saved_models)
     record = bundles.known_or_assumed(path, options.classes, options.rate, options.background)
     _check_people(record, options)
     poses = _poses(record, options)

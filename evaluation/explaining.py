@@ -20,6 +20,7 @@ from gait.errors import GaitmoodError, NothingUsableError
 from gait.formats import KEYPOINT_EXTENSIONS, KeypointOptions
 from gait.formats.listing import list_walks
 from gait.labels import Sample, find_samples
+from gait.model_files import newest
 from gait.options import write_options
 from gait.predictions import write_beside
 from gait.preprocess import Walk
@@ -50,7 +51,7 @@ def run(options: ExplainOptions) -> tuple[str, Path, list[str]]:
     """
     if options.output is not None:
         refuse_filled(options.output)
-    path = options.model or bundles.newest(options.saved_models)
+    path = options.model or newest(options.saved_models)
     record = bundles.known_or_assumed(path, options.classes, options.rate, options.background)
     record = replace(record, preprocess=with_pose_models(record.preprocess, options.pose_models))
     if options.data is not None and not _of_poses(record):

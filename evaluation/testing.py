@@ -23,6 +23,7 @@ from gait.errors import BundleError, GaitmoodError, LeakError, NothingUsableErro
 from gait.formats import KEYPOINT_EXTENSIONS, RUN_OPTIONS, KeypointOptions
 from gait.labels import Collection, Sample, find_samples
 from gait.leaks import Leak, Traced, find_leaks, reasons
+from gait.model_files import newest
 from gait.options import write_options
 from gait.predict import predict_walks
 from gait.predictions import write_beside
@@ -59,7 +60,7 @@ def test(options: TestOptions) -> Tested:
     """
     if options.output is not None:
         refuse_filled(options.output)
-    path = options.model or bundles.newest(options.saved_models)
+    path = options.model or newest(options.saved_models)
     record = bundles.known_or_assumed(path, options.classes, options.rate, options.background)
     record = replace(record, preprocess=with_pose_models(record.preprocess, options.pose_models))
     collection = _find(options, record)

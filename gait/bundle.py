@@ -8,9 +8,7 @@ must be known as HDF5 attributes (JSON) and, for lists that grow with the data, 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -20,12 +18,12 @@ import numpy as np
 
 from gait import preprocess as preprocessing
 from gait.backend import start_keras
-from gait.errors import BundleError, DiskFullError, is_disk_full, require_room
+from gait.errors import BundleError
 from gait.label_names import class_name
+from gait.model_files import POSE_NETWORK, save_keras, written_whole
 
 FORMAT = 1
 GROUP = "gaitmood"
-POSE_NETWORK = "gaitmood_posenet"  # attribute of a file that holds no bundle, see gait.pose.posenet_file
 CLASSICAL = "scikit-learn"
 SPLITS = ("train", "validation", "held-out")
 
@@ -106,42 +104,6 @@ def library_versions() -> dict[str, str]:
     return {name: version(name) for name in ("tensorflow", "keras", "numpy", "scikit-learn", "av")}
 
 
-def free_name(folder: Path, name: str, overwrite: bool = False) -> Path:
-    """``folder/NAME.h5``, or ``NAME-2.h5`` and so on where that is taken and may not be overwritten."""
-    path, number = folder / f"{name}.h5", 2
-    while path.exists() and not overwrite:
-        path, number = folder / f"{name}-{number}.h5", number + 1
-    return path
-
-
-def model_files(folder: Path) -> list[Path]:
-    """The model files in a folder, the one written last at the end; pose networks are no models of emotions."""
-    files = sorted(folder.glob("*.h5"), key=lambda path: (path.stat().st_mtime, path.name))
-    return [path for path in files if not path.name.startswith(".") and not _is_pose_network(path)]
-
-
-def newest(folder: Path) -> Path:
-    """The model file in a folder that was written last.
-
-    Raises
-    ------
-    BundleError
-        There is none.
-    """
-    files = model_files(folder)
-    if not files:
-        raise BundleError(f"no model in {folder}/. Train one with: python train.py")
-    return files[-1]
-
-
-def _is_pose_network(path: Path) -> bool:
-    try:
-        with h5py.File(path) as file:
-            return POSE_NETWORK in file.attrs
-    except OSError:  # no HDF5 file at all: whoever loads it says so
-        return False
-
-
 def save(path: Path, model: Any, record: Record) -> None:
     """Write a bundle; the file appears whole or not at all.
 
@@ -156,31 +118,6 @@ def save(path: Path, model: Any, record: Record) -> None:
             _write_record(file, record)
 
 
-@contextmanager
-def written_whole(path: Path, size: int) -> Iterator[Path]:
-    """Where to write a model file of about ``size`` bytes, so that it appears at ``path`` whole or not at all.
-
-    Raises
-    ------
-    DiskFullError
-        There is no room left; a file that was there before is as it was.
-    """
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part.h5")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        require_room(path.parent, size)
-        yield part
-        part.replace(path)
-    except (OSError, RuntimeError) as error:
-        if is_disk_full(error):
-            raise DiskFullError(
-                f"the disk is full: {path} could not be written, and nothing half-written is left."
-            ) from error
-        raise
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _save_model(model: Any, path: Path, record: Record) -> None:
     """Write the model alone: Keras's own layout, or skops bytes in a dataset."""
     if record.preprocess.kind == "features":
@@ -192,20 +129,6 @@ def _save_model(model: Any, path: Path, record: Record) -> None:
         from gait.models.folding import unfold
 
         save_keras(unfold(model), path)
-
-
-def save_keras(model: Any, path: Path) -> None:
-    """Write a model in Keras's own ``.h5`` layout, without its optimizer."""
-    import logging
-
-    # Keras suggests its newer .keras format for every .h5; .h5 is the product here by choice.
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        model.save(path, include_optimizer=False)
-    finally:
-        logger.setLevel(level)
 
 
 def _write_record(file: h5py.File, record: Record) -> None:

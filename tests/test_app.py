@@ -27,8 +27,8 @@ from display.answering import course_of
 from display.app_options import AppOptions
 from display.page import COLOURS, Page, table_of
 from display.serving import address_of, listen, open_server
-from gait import bundle as bundles
 from gait.errors import GaitmoodError
+from gait.model_files import newest
 from gait.video import open_video
 
 WAIT = 300  # seconds that a busy machine may take for a step
@@ -281,7 +281,7 @@ def test_models_come_newest_first_and_the_named_one_before_them(workplace, tmp_p
         file.write_bytes((workplace / "saved_models" / "tiny.h5").read_bytes())
         os.utime(file, (10_000 - age, 10_000 - age))
     assert list(Page(options_of(tmp_path), tmp_path).models()) == ["new.h5", "old.h5"]
-    assert bundles.newest(tmp_path / "saved_models").name == "new.h5"
+    assert newest(tmp_path / "saved_models").name == "new.h5"
     named = workplace / "saved_models" / "tiny.h5"
     assert Page(options_of(tmp_path, model=named), tmp_path).offered_models()["value"] == str(named)
 

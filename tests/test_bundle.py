@@ -13,6 +13,7 @@ import pytest
 from gait import bundle as bundles
 from gait.bundle import KnownWalk, Record
 from gait.errors import BundleError, DiskFullError, GaitmoodError
+from gait.model_files import free_name, newest
 from gait.models import build_model
 from gait.predict import predict_clips, predict_walks
 from gait.preprocess import ClipPreprocess
@@ -113,24 +114,24 @@ def test_a_folded_model_is_saved_with_stock_layers_and_loaded_folded(tmp_path):
 
 
 def test_a_taken_name_gets_a_number_unless_it_may_be_overwritten(tmp_path):
-    assert bundles.free_name(tmp_path, "m").name == "m.h5"
+    assert free_name(tmp_path, "m").name == "m.h5"
     for taken, following in (("m.h5", "m-2.h5"), ("m-2.h5", "m-3.h5")):
         (tmp_path / taken).touch()
-        assert bundles.free_name(tmp_path, "m").name == following
-    assert bundles.free_name(tmp_path, "m", overwrite=True).name == "m.h5"
+        assert free_name(tmp_path, "m").name == following
+    assert free_name(tmp_path, "m", overwrite=True).name == "m.h5"
 
 
 def test_the_newest_model_is_the_one_written_last(tmp_path):
     for age, name in enumerate(("c.h5", "a.h5", "b.h5", ".z.1.part.h5")):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (1000 + age, 1000 + age))
-    assert bundles.newest(tmp_path).name == "b.h5"
+    assert newest(tmp_path).name == "b.h5"
 
 
 def test_no_model_says_how_to_make_one(tmp_path):
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(BundleError, match=r"no model in .*train\.py"):
-            bundles.newest(folder)
+            newest(folder)
 
 
 # --- What is no model --------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from videofiles import map_here
 from benchmarks.posenet import compare
 from gait import bundle as bundles
 from gait.errors import BundleError, GaitmoodError
+from gait.model_files import newest
 from gait.pose import posenet, posenet_file, posenet_finder
 from gait.pose.accuracy import correct_keypoints, scaled_errors, torso_size
 from gait.pose.estimators import PoseSettings, check_ready, estimate
@@ -304,7 +305,7 @@ def test_a_file_that_is_cut_off_is_refused(saved):
 def test_a_pose_network_is_not_taken_for_a_model_of_emotions(saved):
     path, _ = saved
     with pytest.raises(BundleError, match="no model in"):
-        bundles.newest(path.parent)
+        newest(path.parent)
     with pytest.raises(BundleError, match="a pose network, which finds joints"):
         bundles.read_record(path)
 

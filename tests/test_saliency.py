@@ -15,8 +15,9 @@ from videofiles import map_here
 from evaluation import explain as script
 from evaluation.saliency import explain_frames, moments_of, patches_of, place_of
 from evaluation.saliency_figure import saliency_png
-from gait.bundle import Bundle, Record, save_keras
+from gait.bundle import Bundle, Record
 from gait.errors import GaitmoodError
+from gait.model_files import save_keras
 from gait.preprocess import ClipPreprocess, LandmarkClipPreprocess
 from gait.video import write_video
 

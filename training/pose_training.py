@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from gait.backend import start_keras
-from gait.bundle import free_name, library_versions
+from gait.bundle import library_versions
 from gait.cache import Cache
 from gait.console import progress_bar, say
 from gait.errors import GaitmoodError, NothingUsableError
 from gait.labels import Sample, find_samples
+from gait.model_files import free_name
 from gait.options import plain, read_options, write_options
 from gait.pose import posenet_file
 from gait.preprocess.walks import Walk

@@ -10,6 +10,7 @@ from gait.backend import start_keras
 from gait.errors import GaitmoodError
 from gait.formats.torch_file import read_weights
 from gait.inputs import describe
+from gait.model_files import free_name
 from gait.models import architecture
 from gait.options import plain
 from gait.preprocess import Walk
@@ -83,7 +84,7 @@ def save_as_they_are(options: TrainOptions) -> tuple[Path, str]:
         options=plain(options),
         versions=bundles.library_versions(),
     )
-    path = bundles.free_name(options.saved_models, options.name or options.model, options.overwrite)
+    path = free_name(options.saved_models, options.name or options.model, options.overwrite)
     bundles.save(path, model, record)
     size = f"{model.count_params():,} parameters, input {describe(how.input_shape)}"
     return path, f"Model {options.model}: {size}, classes {', '.join(classes)}, weights of {options.weights}"

@@ -29,7 +29,8 @@ def unfinished_run(runs: Path, begun: str = STATE, program: str = PROGRAM) -> Pa
     found = [file.parents[depth - 1] for file in runs.glob(f"*/{begun}")]
     found = [folder for folder in found if not (folder / RESULT).exists()]
     if not found:
-        raise GaitmoodError(f"--resume: no interrupted run in {runs}/. Start one with: {program}")
+        also = " A cross-validation goes on with --cross-validate beside --resume." if begun == STATE else ""
+        raise GaitmoodError(f"--resume: no interrupted run in {runs}/. Start one with: {program}.{also}")
     return max(found, key=lambda folder: ((folder / begun).stat().st_mtime, folder.name))
 
 

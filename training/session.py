@@ -19,6 +19,7 @@ from gait.errors import GaitmoodError
 from gait.floors import answers, gists
 from gait.inputs import describe
 from gait.labels import Sample
+from gait.model_files import free_name
 from gait.models import architecture, find_entry
 from gait.options import plain, read_options, write_options
 from gait.predict import predict_walks
@@ -128,7 +129,7 @@ def _fit_and_save(options: TrainOptions, walks: TrainingWalks, folder: Path) -> 
         own = gists(walks.preprocess, walks.validation)
         floors = answers(record.gists, record.training_labels, own)
         record = replace(record, validation=_summary(validation, best_epoch))
-    path = bundles.free_name(options.saved_models, options.name or options.model, options.overwrite)
+    path = free_name(options.saved_models, options.name or options.model, options.overwrite)
     bundles.save(path, bundle.model, record)
     write_json(folder / runs.RESULT, {"model": str(path), "best_epoch": best_epoch})
     samples = tuple(walk.sample for walk in walks.validation)

@@ -14,9 +14,9 @@ from typing import Any
 import h5py
 
 from gait.backend import start_keras
-from gait.bundle import POSE_NETWORK, save_keras, written_whole
 from gait.cache import content_hash
 from gait.errors import GaitmoodError
+from gait.model_files import POSE_NETWORK, save_keras, written_whole
 from gait.skeleton import find_layout
 
 FORMAT = 1
