@@ -131,7 +131,7 @@ def joints(frames: int = 9, seed: int = 0) -> np.ndarray:
 @pytest.fixture
 def rigid(monkeypatch):
     """Only mirror, turn and scale."""
-    for name in ("JOINT_NOISE", "DROPPED_FRAMES", "DROPPED_JOINTS"):
+    for name in ("JOINT_NOISE", "DROPPED_FRAMES", "HIDDEN_JOINTS"):
         monkeypatch.setattr(augment, name, 0)
 
 
@@ -189,7 +189,7 @@ def test_velocities_turn_with_positions():
 
 
 def test_noise_is_small_and_leaves_velocities_alone(monkeypatch):
-    for name in ("MAX_TURN", "MAX_SCALE", "DROPPED_FRAMES", "DROPPED_JOINTS"):
+    for name in ("MAX_TURN", "MAX_SCALE", "DROPPED_FRAMES", "HIDDEN_JOINTS"):
         monkeypatch.setattr(augment, name, 0)
     still = np.zeros((200, 16, 6), np.float32)
     varied = vary_joints(still, "gait16", np.random.default_rng(0))
@@ -198,7 +198,7 @@ def test_noise_is_small_and_leaves_velocities_alone(monkeypatch):
 
 
 def test_a_dropped_frame_repeats_the_one_before_and_the_first_is_never_dropped(monkeypatch):
-    for name in ("MAX_TURN", "MAX_SCALE", "JOINT_NOISE", "DROPPED_JOINTS"):
+    for name in ("MAX_TURN", "MAX_SCALE", "JOINT_NOISE", "HIDDEN_JOINTS"):
         monkeypatch.setattr(augment, name, 0)
     monkeypatch.setattr(augment, "DROPPED_FRAMES", 0.4)
     clip = np.zeros((40, 16, 6), np.float32)
@@ -213,10 +213,34 @@ def test_a_dropped_frame_repeats_the_one_before_and_the_first_is_never_dropped(m
     assert 0.3 < repeated / (20 * 39) < 0.5
 
 
-def test_a_dropped_joint_lies_at_the_root_in_every_frame(monkeypatch):
-    monkeypatch.setattr(augment, "DROPPED_JOINTS", 0.3)
-    gone = (vary_joints(joints() + 1, "gait16", np.random.default_rng(1)) == 0).all(axis=(0, 2))
-    assert 0 < gone.sum() < 16
+def test_a_hidden_joint_moves_straight_on_between_what_is_known(monkeypatch):
+    for name in ("MAX_TURN", "MAX_SCALE", "JOINT_NOISE", "DROPPED_FRAMES"):
+        monkeypatch.setattr(augment, name, 0)
+    monkeypatch.setattr(augment, "HIDDEN_JOINTS", 0.5)
+    monkeypatch.setattr(augment.skeleton, "mirror", lambda part, pairs: part)
+    clip, hidden = joints(40, seed=3), 0
+    for seed in range(10):
+        shown = vary_joints(clip, "gait16", np.random.default_rng(seed))
+        for joint in range(1, 16):
+            (frames,) = np.nonzero((shown[:, joint, :3] != clip[:, joint, :3]).any(axis=1))
+            if not len(frames):
+                continue
+            hidden += 1
+            first, end = frames[0] - 1, frames[-1] + 1
+            assert 0 <= first < end < 40
+            assert len(frames) <= augment.LONGEST_HIDDEN
+            line = np.linspace(clip[first, joint, :3], clip[end, joint, :3], end - first + 1)
+            np.testing.assert_allclose(shown[first : end + 1, joint, :3], line, atol=1e-6)
+            mean = clip[frames, joint, 3:].mean(axis=0)
+            np.testing.assert_allclose(shown[frames, joint, 3:], np.tile(mean, (len(frames), 1)), atol=1e-6)
+    assert 50 < hidden < 100
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_clips_of_few_frames_can_be_varied(frames, monkeypatch):
+    monkeypatch.setattr(augment, "HIDDEN_JOINTS", 1.0)
+    for seed in range(20):
+        assert np.isfinite(vary_joints(joints(frames), "gait16", np.random.default_rng(seed))).all()
 
 
 def test_joints_are_varied_the_same_way_by_the_same_seed_and_the_source_is_left_alone():

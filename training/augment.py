@@ -15,7 +15,8 @@ BRIGHTNESS, CONTRAST = 30.0, 0.2
 MAX_STRETCH = 0.1
 MAX_TURN, MAX_SCALE = 15.0, 0.1  # degrees; share
 JOINT_NOISE = 0.01  # torso lengths, standard deviation
-DROPPED_FRAMES, DROPPED_JOINTS = 0.03, 0.03
+DROPPED_FRAMES, HIDDEN_JOINTS = 0.03, 0.1
+LONGEST_HIDDEN = 12  # frames: half a second at the usual rate, the longest gap that cleaning fills
 
 
 def vary_time(start: float, length: int, frames: int, rng: np.random.Generator) -> tuple[float, float]:
@@ -32,7 +33,7 @@ def vary_time(start: float, length: int, frames: int, rng: np.random.Generator) 
 
 
 def vary_joints(clip: np.ndarray, layout: str, rng: np.random.Generator) -> np.ndarray:
-    """Mirror, turn about the vertical, scale, shake, and drop joints and frames.
+    """Mirror, turn about the vertical, scale, shake, drop frames and hide joints.
 
     Parameters
     ----------
@@ -44,8 +45,8 @@ def vary_joints(clip: np.ndarray, layout: str, rng: np.random.Generator) -> np.n
     Returns
     -------
     (T, V, 6) float32
-        A dropped frame repeats the one before; a dropped joint lies at the root and does not move. Joints of a
-        picture stay in its plane.
+        A dropped frame repeats the one before; a joint that is hidden for a while moves straight on, as where
+        cleaning fills a gap. Joints of a picture stay in its plane.
     """
     T, V, _ = clip.shape
     parts = [clip[..., :3], clip[..., 3:]]
@@ -59,8 +60,21 @@ def vary_joints(clip: np.ndarray, layout: str, rng: np.random.Generator) -> np.n
         varied[..., [2, 5]] = 0
     for t in np.flatnonzero(rng.random(T - 1) < DROPPED_FRAMES) + 1:  # nothing comes before the first
         varied[t] = varied[t - 1]
-    varied[:, rng.random(V) < DROPPED_JOINTS] = 0
+    for joint in np.flatnonzero(rng.random(V) < HIDDEN_JOINTS):
+        _hide(varied[:, joint], rng)
     return varied.astype(np.float32)
+
+
+def _hide(moves: np.ndarray, rng: np.random.Generator) -> None:
+    """A straight line in place of a stretch of a joint's way (T, 6), at the stretch's mean velocity."""
+    last = len(moves) - 1
+    count = int(rng.integers(1, LONGEST_HIDDEN + 1))
+    first = int(rng.integers(1, max(2, last - count + 1)))  # its ends are known
+    stretch, end = np.arange(first, min(first + count, last)), min(first + count, last)
+    share = ((stretch - first + 1) / (end - first + 1))[:, None]
+    moves[stretch, :3] = (1 - share) * moves[first - 1, :3] + share * moves[end, :3]
+    if len(stretch):
+        moves[stretch, 3:] = moves[stretch, 3:].mean(axis=0)
 
 
 def vary_clip(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -112,6 +112,18 @@ class ClipDataset(keras.utils.PyDataset):
         if hasattr(self._architecture, "targets"):
             targets |= self._architecture.targets(inputs, {**targets, "copy": copies})
         return by_name(inputs), targets, self._weights[owners]
+
+    def inputs_as_they_are(self, most: int) -> Iterator[Any]:
+        """Inputs of at most so many clips, evenly from all, in batches: not varied, in all copies a model asks for."""
+        count = min(most, len(self._clips))
+        chosen = [self._clips[i] for i in np.linspace(0, len(self._clips) - 1, count).round().astype(int)]
+        for first in range(0, count, self._batch_size):
+            batch = chosen[first : first + self._batch_size]
+            stored = np.stack([self._how.read(self._walks[owner], start) for owner, start, _ in batch])
+            inputs = self._how.to_input(stored)
+            if self._copies > 1:
+                inputs = self._architecture.copy(inputs, np.array([copy for *_, copy in batch]))
+            yield by_name(inputs)
 
     def _clip(self, position: int) -> np.ndarray:
         owner, start, _ = self._items[position]

@@ -19,6 +19,7 @@ from gait.models.published import published_model
 from training.callbacks import Bar, Epochs, Keeper
 from training.dataset import ClipDataset
 from training.options import TrainOptions
+from training.population import PopulationStatistics
 from training.runs import read_state
 
 EPOCHS = 40
@@ -108,7 +109,14 @@ def fit(
                 epochs=epochs,
                 initial_epoch=done,
                 shuffle=False,  # the dataset does; Keras would by a state that no checkpoint holds
-                callbacks=[Epochs(train), *companions, *extra, keeper, Bar(bar, epochs)],
+                callbacks=[
+                    Epochs(train),
+                    PopulationStatistics(train),
+                    *companions,
+                    *extra,
+                    keeper,
+                    Bar(bar, epochs),
+                ],
                 verbose=0,
             )
     model.load_weights(keeper.best_weights)
