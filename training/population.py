@@ -21,20 +21,25 @@ MOST_CLIPS = 128  # more do not move the statistics, and would be felt in the ti
 
 
 class PopulationStatistics(keras.callbacks.Callback):
-    """After the last step of every epoch, before its validation, :func:`settle` the statistics.
+    """After an epoch's last step, before its validation, :func:`settle` the statistics.
 
     Parameters
     ----------
     dataset : ClipDataset
         What is trained on.
+    validated : bool
+        Whether any epoch may be the one that is kept; otherwise only the last is.
     """
 
-    def __init__(self, dataset: ClipDataset):
+    def __init__(self, dataset: ClipDataset, validated: bool):
         super().__init__()
-        self._dataset = dataset
+        self._dataset, self._validated = dataset, validated
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._kept = self._validated or epoch + 1 == self.params["epochs"]
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if batch + 1 == len(self._dataset):
+        if self._kept and batch + 1 == len(self._dataset):
             settle(self.model, self._dataset.inputs_as_they_are(MOST_CLIPS))
 
 
