@@ -32,7 +32,7 @@ from gait.cache import Cache
 from gait.clips import nearest_frames
 from gait.errors import DiskFullError, GaitmoodError
 from gait.labels import Sample
-from gait.preprocess import ClipPreprocess, choose_frame_size, restore
+from gait.preprocess import ClipPreprocess, choose_frame_size, restore, walks
 from gait.video import FrameSize, open_video
 
 ROOT = Path(__file__).parents[1]
@@ -383,3 +383,20 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(tmp_path, l
     assert prepared.walks[0].entry.folder.name == finished
     assert (cache.folder / finished / "frames.npy").stat().st_mtime_ns == stamp
     assert HOW.frames(prepared.walks[1]) == pytest.approx(8000 / 3, abs=1)
+
+
+def test_many_remarks_that_differ_in_numbers_only_become_one_and_no_walk_is_lost():
+    remarks = {f"w{i}.mp4": [f"left and right put right in {7 * i + 1} of 240 frames"] for i in range(5)}
+    remarks |= {name: [f"seen for {seconds} s"] for name, seconds in (("a", 0.5), ("b", 0.5), ("c", 1.25))}
+    assert walks._notes(remarks) == [
+        "a, b (2 walks): seen for 0.5 s",
+        "c: seen for 1.25 s",
+        "w0.mp4, w1.mp4, w2.mp4, w3.mp4, w4.mp4 (5 walks): left and right put right in 1 to 29 of 240 frames",
+    ]
+    remarks |= {
+        "d": ["seen for 10.0 s"],
+        "e": ["seen for 9 s"],
+        "f": ["seen for 2.5 s"],
+        "g": ["seen for 3.5 s"],
+    }
+    assert "a, b, c, d, e, f, g (7 walks): seen for 0.5 to 10.0 s" in walks._notes(remarks)

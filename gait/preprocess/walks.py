@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -20,6 +21,8 @@ from gait.pose.sequence import PoseSequence
 from gait.workers import Outcome, map_items
 
 TIME_LIMIT = 1800.0
+MOST_ALIKE = 3  # remarks that differ in their numbers only; more become one
+_NUMBER = r"\d+(?:\.\d+)?"
 
 
 @dataclass(frozen=True)
@@ -145,12 +148,30 @@ def prepare_walks(
 
 
 def _notes(remarks: dict[str, list[str]]) -> list[str]:
+    """Remarks with the walks that they are on; many that differ in their numbers only become one."""
     names = defaultdict(list)
     for name in sorted(remarks):
         for remark in remarks[name]:
             names[remark].append(name)
-    shared = ((remark, who, f" ({len(who)} walks)" if len(who) > 1 else "") for remark, who in names.items())
+    alike = defaultdict(list)
+    for remark in names:
+        alike[re.sub(_NUMBER, "#", remark)].append(remark)
+    merged = {}
+    for kind in alike.values():
+        if len(kind) > MOST_ALIKE:
+            merged[_with_ranges(kind)] = sorted(name for remark in kind for name in names[remark])
+        else:
+            merged |= {remark: names[remark] for remark in kind}
+    shared = ((remark, who, f" ({len(who)} walks)" if len(who) > 1 else "") for remark, who in merged.items())
     return sorted(f"{listed(who)}{count}: {remark}" for remark, who, count in shared)
+
+
+def _with_ranges(alike: list[str]) -> str:
+    """Remarks of the same words as one: each number as it is, or from the smallest to the largest."""
+    columns = zip(*(re.findall(_NUMBER, remark) for remark in alike), strict=True)
+    ends = [(min(column, key=float), max(column, key=float)) for column in columns]
+    ranges = iter([low if float(low) == float(high) else f"{low} to {high}" for low, high in ends])
+    return re.sub(_NUMBER, lambda _: next(ranges), alike[0])
 
 
 def _extract_all(
