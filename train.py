@@ -2,11 +2,10 @@
 """Train a model on the walks in videos/ and save it to saved_models/NAME.h5."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from gait.console import say
-from gait.errors import DONE, LEFT_OUT, GaitmoodError
+from gait.errors import DONE, LEFT_OUT, InterruptedRunError
 from gait.options import parse, run_script
 from training.options import TrainOptions
 
@@ -22,9 +21,11 @@ def main(argv: Sequence[str]) -> int:
     if options.demo:
         _make_demo(options)
 
+    from training.comparing import models_of
+
     if options.weights is not None and options.epochs == 0:
         return _save_published(options)
-    if names := _models(options):
+    if names := models_of(options):
         return _compare(options, names)
     if options.cross_validate:
         return _cross_validate(options)[0]
@@ -43,9 +44,8 @@ def main(argv: Sequence[str]) -> int:
 
 def _save_published(options: TrainOptions) -> int:
     """Published weights -> a model file, without any training."""
-    from training.published import check_weights, save_as_they_are
+    from training.published import save_as_they_are
 
-    check_weights(options)
     path, description = save_as_they_are(options)
     say(
         f"{description}\n\nModel: {path}\nTest it with: python test.py --model {path}   (walks in videosTest/)"
@@ -62,30 +62,25 @@ def _make_demo(options: TrainOptions) -> None:
         say(f"{options.videos}/ and videosTest/ hold videos already: no synthetic walkers added.")
 
 
-def _models(options: TrainOptions) -> list[str]:
-    """The models of ``--model A,B`` or ``--model all``; none where there is one."""
-    from gait.models import MODELS, find_entry
-
-    names = list(MODELS) if options.model == "all" else options.model.split(",")
-    if len(names) < 2:
-        return []
-    for name in names:
-        find_entry(name)
-    if not options.cross_validate:
-        raise GaitmoodError("several models are compared by cross-validation: add --cross-validate loso.")
-    if options.resume:
-        raise GaitmoodError(
-            "--resume goes on with one model; then compare with: python -m evaluation.compare"
-        )
-    return names
-
-
 def _compare(options: TrainOptions, names: Sequence[str]) -> int:
     """Cross-validation of each model on the same folds -> a table with paired differences."""
-    from evaluation.comparison import compare, read_finished, write_comparison
+    from evaluation.comparison import compare, write_comparison
+    from evaluation.finished import read_finished
     from gait.runs import new_run
+    from training.comparing import how_to_resume, plan
 
-    done = [_cross_validate(replace(options, model=name)) for name in names]
+    done = []
+    for planned in plan(options, names):
+        try:
+            done.append(
+                (DONE, planned.folder)
+                if planned.finished
+                else _cross_validate(planned.options, planned.folder)
+            )
+        except InterruptedRunError:
+            raise InterruptedRunError(
+                f"interrupted; finished folds are kept. Go on with: {how_to_resume(options)}"
+            ) from None
     comparison = compare([read_finished(folder) for _, folder in done])
     folder = new_run(options.runs, "compare")
     write_comparison(comparison, folder)
@@ -93,7 +88,7 @@ def _compare(options: TrainOptions, names: Sequence[str]) -> int:
     return max(code for code, _ in done)
 
 
-def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
+def _cross_validate(options: TrainOptions, begun: Path | None = None) -> tuple[int, Path]:
     """Every walk predicted once by a model that never saw its walker -> one report over all of them."""
     from evaluation.repeats import score_repeats
     from evaluation.report import make_report
@@ -105,7 +100,7 @@ def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
     from gait.pose.estimators import PoseSettings
     from training.cross_validation import certainty, chosen, cross_validate, pooled_floors
 
-    result = cross_validate(options)
+    result = cross_validate(options, begun)
     first = result.repeats[0]
     ratings = result.collection.ratings_of(first.names)
     report = make_report(
@@ -119,7 +114,7 @@ def _cross_validate(options: TrainOptions) -> tuple[int, Path]:
         remarks=result.remarks,
     )
     poses = PoseSettings(options.poses, models=options.pose_models)
-    strips = mistake_strips(first, result.collection.samples, Cache(options.cache), poses)
+    strips = mistake_strips(first, result.collection.samples, Cache(options.cache), poses, report.leaked)
     write_report(report, result.folder, strips)
     say("\n" + report_text(report))
     if words := chosen(result.folds[0]):
@@ -163,7 +158,7 @@ def _report_validation(options: TrainOptions, result) -> None:
         floors=result.floors,
     )
     poses = poses_used(result.record.preprocess)
-    strips = mistake_strips(result.validation, result.samples, Cache(options.cache), poses)
+    strips = mistake_strips(result.validation, result.samples, Cache(options.cache), poses, report.leaked)
     curves = result.folder / "curves.png"
     pictures = {"Training": curves.read_bytes()} if curves.exists() else {}
     write_report(report, result.folder / "validation", strips, pictures)

@@ -2,9 +2,9 @@
 
 Of every walk copies are made, each written as a video of its own: encoded again at a low bit rate, scaled to 360
 pixels, mirrored, half a second trimmed from each end, played 1.1 times faster, cropped by 5 % of the side at each
-edge, and most of these together. Walks are the videos of a folder, or synthetic people who walk several times before
-one camera in one place, in the same clothes. Every copy is compared with every walk, and the walks with each other;
-whatever is reported and is no copy is a false alarm.
+edge, at one side or at one corner, and most of these together. Walks are the videos of a folder, or synthetic people
+who walk several times before one camera in one place, in the same clothes. Every copy is compared with every walk,
+and the walks with each other; whatever is reported and is no copy is a false alarm.
 
 Synthetic people up to 1000, and the first 32 real clips, were used in development; the default people were not.
 """
@@ -92,6 +92,12 @@ def _cropped(frames: Frames, share: float) -> Frames:
     return [frame[down : frame.shape[0] - down, across : frame.shape[1] - across] for frame in frames]
 
 
+def _cut(frames: Frames, top: float, left: float) -> Frames:
+    """Without these shares at the top and at the left."""
+    down, across = (round(side * share) for side, share in zip(frames[0].shape, (top, left), strict=False))
+    return [frame[down:, across:] for frame in frames]
+
+
 COPIES: dict[str, Callable[[Frames, float], Written]] = {
     "encoded again, crf 36": lambda frames, rate: Written(frames, rate, 36),
     "scaled to 360 px": lambda frames, rate: Written(_scaled(frames, 360), rate),
@@ -99,6 +105,8 @@ COPIES: dict[str, Callable[[Frames, float], Written]] = {
     "0.5 s off each end": lambda frames, rate: Written(_trimmed(frames, rate), rate),
     "1.1 times faster": lambda frames, rate: Written(_faster(frames, 1.1), rate),
     "cropped by 5 % at each edge": lambda frames, rate: Written(_cropped(frames, 0.05), rate),
+    "5 % off one side": lambda frames, rate: Written(_cut(frames, 0.0, 0.05), rate),
+    "5 % off one corner": lambda frames, rate: Written(_cut(frames, 0.05, 0.05), rate),
     "all of it": lambda frames, rate: Written(
         _scaled(_mirrored(_cropped(_faster(_trimmed(frames, rate), 1.1), 0.025)), 360), rate, 30
     ),

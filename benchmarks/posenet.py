@@ -16,7 +16,7 @@ The demo's people have numbers below 2000 and the training's below 4000, both of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,8 @@ import tyro
 
 from gait.cache import Cache, content_hash
 from gait.console import say, warn
+from gait.errors import DONE, GaitmoodError, NothingUsableError
+from gait.options import require_positive, run_script
 from gait.pose.accuracy import correct_keypoints, scaled_errors
 from gait.pose.estimators import PoseSettings, check_ready, estimate
 from gait.pose.sequence import PoseSequence
@@ -66,6 +68,28 @@ class PoseNetBenchmark:
     """Of a clip's frames, every how manyeth."""
     jobs: int | None = None
     """Worker processes; one a core by default."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be measured.
+
+        Raises
+        ------
+        GaitmoodError
+            A number is not positive, a view is not known, or the folder holds no video.
+        """
+        require_positive(self, "walks", "seconds", "count", "every", "jobs")
+        known = (*VIEWS, ANY_VIEW)
+        if not self.views or not set(self.views) <= set(known):
+            raise GaitmoodError(
+                f"--views: of {', '.join(known)} were expected, found {' '.join(self.views)}."
+            )
+        if self.clips is not None and not videos_of(self.clips):
+            raise GaitmoodError(f"--clips: a folder with videos (.mp4) was expected, found {self.clips}.")
+
+
+def videos_of(folder: Path) -> list[Path]:
+    """The videos of a folder, by name."""
+    return sorted(folder.glob("*.mp4"))
 
 
 @dataclass(frozen=True)
@@ -126,8 +150,14 @@ def take(sequence: PoseSequence, rows: slice) -> PoseSequence:
     return replace(sequence, **arrays, root=None, mended=None, unique=None)
 
 
-def measure(job: partial, items: Iterable, title: str, jobs: int | None) -> Agreement | None:
-    """Agreement over all items; those that fail are named. None where all did."""
+def measure(job: partial, items: Iterable, title: str, jobs: int | None) -> Agreement:
+    """Agreement over all items; those that fail are named.
+
+    Raises
+    ------
+    NothingUsableError
+        All did.
+    """
     found = []
     for outcome in map_items(job, list(items), title=title, jobs=jobs):
         if outcome.error:
@@ -135,33 +165,39 @@ def measure(job: partial, items: Iterable, title: str, jobs: int | None) -> Agre
         else:
             found.append(outcome.value)
     if not found:
-        return None
+        raise NothingUsableError(f"{title}: nothing could be measured; the reasons stand above.")
+    return together(found)
+
+
+def together(parts: Sequence[Agreement]) -> Agreement:
+    """Of all frames, one part after the other."""
     names = Agreement.__dataclass_fields__
-    return Agreement(*(np.concatenate([getattr(one, name) for one in found]) for name in names))
+    return Agreement(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def main(options: PoseNetBenchmark) -> None:
+def main(argv: Sequence[str]) -> int:
     """Measure and print."""
+    options = tyro.cli(PoseNetBenchmark, args=argv, prog="python -m benchmarks.posenet", description=__doc__)
     settings = PoseSettings("posenet", models=options.model)
     check_ready(settings)
-    say(f"{'':22}{'frames':>6} {'found':>8} {'PCK@0.2':>8} {'without sides':>14} {'mm':>8}")
     if options.clips is not None:
         check_ready(PoseSettings())
-        videos = sorted(options.clips.glob("*.mp4"))
+    say(f"{'':22}{'frames':>6} {'found':>8} {'PCK@0.2':>8} {'without sides':>14} {'mm':>8}")
+    if options.clips is not None:
+        videos = videos_of(options.clips)
         chosen = [videos[i] for i in np.linspace(0, len(videos) - 1, options.count).round().astype(int)]
         job = partial(measure_clip, every=options.every, settings=settings)
         say(f"{f'{len(chosen)} clips':22}{measure(job, chosen, 'Clips', options.jobs)}")
-        return
+        return DONE
     people = range(_FIRST_SUBJECT, _FIRST_SUBJECT + options.walks)
     parts = []
     for view in options.views:
         job = partial(measure_walk, view=view, seconds=options.seconds, settings=settings)
-        if (one := measure(job, people, view, options.jobs)) is not None:
-            parts.append(one)
-            say(f"{view:22}{one}")
-    names = Agreement.__dataclass_fields__
-    say(f"{'all':22}{Agreement(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))}")
+        parts.append(measure(job, people, view, options.jobs))
+        say(f"{view:22}{parts[-1]}")
+    say(f"{'all':22}{together(parts)}")
+    return DONE
 
 
 if __name__ == "__main__":
-    main(tyro.cli(PoseNetBenchmark, prog="python -m benchmarks.posenet", description=__doc__))
+    run_script(main)

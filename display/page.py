@@ -30,6 +30,7 @@ HINT = "Choose a model and a walking video, then press Watch."
 # Okabe and Ito's colours, which people with any kind of colour vision can tell apart; as many classes as they are.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000")
 _ANSWER = "answer-"
+_WALK = "The whole walk"
 _BESIDE = Path(__file__)
 CSS, SCRIPT = _BESIDE.with_name("page.css"), _BESIDE.with_name("page.js")
 
@@ -164,7 +165,10 @@ def _outcome(page: Page, model: str | None, video: str | None, tell: Tell) -> tu
         return None, _refusal("Something failed that should not have. The console of app.py says what.")
     if (reason := answer.walk["reason"]) is not None:
         return answer, _refusal(f"No answer: {reason}.")
-    return answer, _words(f"{Path(video).name}, watched with {model}")
+    done = f"{Path(video).name}, watched with {model}"
+    if (doubt := answer.walk["doubt"]) is not None:
+        return answer, _refusal(f"{done}\nThe answer for the whole walk is not to be relied on: {doubt}.")
+    return answer, _words(done)
 
 
 def _build_results(gr: Any) -> tuple[Any, dict[str, Any]]:
@@ -172,7 +176,7 @@ def _build_results(gr: Any) -> tuple[Any, dict[str, Any]]:
     film = {"height": 480, "interactive": False}
     with gr.Column(visible=False, elem_id="results") as results:
         with gr.Row():
-            label = gr.Label(label="The whole walk", elem_id="label")
+            label = gr.Label(label=_WALK, elem_id="label")
             story = gr.Textbox(label="In words", lines=5, interactive=False, elem_id="story")
         # Headings of their own: Gradio's labels lie over the upper left corner, where words stand in the videos.
         with gr.Row():
@@ -201,7 +205,7 @@ def _titled(gr: Any, title: str, name: str, kind: Any, **how: Any) -> Any:
 def _values(gr: Any, answer: Any) -> dict[str, Any]:
     """An answer as values of the pieces."""
     return {
-        "label": answer.walk["probabilities"] or "no answer",
+        "label": gr.Label(answer.walk["probabilities"] or "no answer", label=_heading(answer.walk)),
         "story": answer.story,
         "video": str(answer.video),
         "skeleton": gr.Video(_text(answer.skeleton), visible=answer.skeleton is not None),
@@ -214,6 +218,11 @@ def _values(gr: Any, answer: Any) -> dict[str, Any]:
         "save_video": str(answer.video),
         "save_json": str(answer.json),
     }
+
+
+def _heading(walk: dict[str, Any]) -> str:
+    """Above the walk's answer, where it is read with it."""
+    return _WALK if walk["doubt"] is None else f"{_WALK}: not to be relied on"
 
 
 def table_of(course: list[tuple[float, dict[str, float] | None]], classes: tuple[str, ...]) -> pd.DataFrame:

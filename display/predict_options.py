@@ -13,6 +13,8 @@ from gait.errors import GaitmoodError
 from gait.options import require_positive
 
 MOST_PEOPLE = 4  # as many as poses are followed of, see gait.pose.tracking
+# Of detectors as people have them: an .onnx file is wanted, and any other is refused as a detector, not as a video.
+_DETECTORS = (".onnx", ".pt", ".pth", ".torchscript", ".engine", ".tflite", ".weights", ".mlmodel", ".pb")
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,6 @@ def spelt_out(argv: Sequence[str]) -> list[str]:
         following = argv[i + 1] if i + 1 < len(argv) else "--"
         if word == "--no-objects":
             words.pop()
-        elif word == "--objects" and not following.lower().endswith(".onnx"):
+        elif word == "--objects" and not following.lower().endswith(_DETECTORS):
             words.append("")
     return words

@@ -60,7 +60,15 @@ def predict(options: PredictOptions) -> list[Predicted]:
     GaitmoodError
         There is no such source, a file cannot go where it should, or model and options do not fit together.
     """
-    predicted = list(watch_all(get_ready(options)))
+    ready, predicted = get_ready(options), []
+    for one in watch_all(ready):
+        watched = one.watched
+        say(
+            f"left out: {one.source.name}: {one.reason}"
+            if watched is None
+            else describe(one.source, ready.job, watched, one.to)
+        )
+        predicted.append(one)
     _refuse_none(predicted)
     return predicted
 
@@ -141,7 +149,6 @@ def watch_all(ready: Ready) -> Iterator[Predicted]:
         try:
             watched = watch(source, job, to, lambda seen, tell=tell: tell(watched=seen))
         except VideoError as error:
-            say(f"left out: {source.name}: {error}")
             yield Predicted(source, to, reason=str(error))
             continue
         except KeyboardInterrupt as stop:
@@ -149,7 +156,8 @@ def watch_all(ready: Ready) -> Iterator[Predicted]:
                 f"{source.name}: interrupted, and nothing of it was written. What was written of videos before it is "
                 "kept; the same command with --overwrite begins anew."
             ) from stop
-        say(describe(source, job, watched, to))
+        finally:
+            to.remove_empty_folders()
         yield Predicted(source, to, watched)
 
 

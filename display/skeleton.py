@@ -58,6 +58,10 @@ class SkeletonOptions:
             raise GaitmoodError(f"--height: 64 to 2160 pixels were expected, found {self.height}.")
         if not -89 <= self.elevation <= 89:
             raise GaitmoodError(f"--elevation: -89 to 89 degrees were expected, found {self.elevation:g}.")
+        if self.azimuth is not None and not -360 <= self.azimuth <= 360:
+            raise GaitmoodError(f"--azimuth: -360 to 360 degrees were expected, found {self.azimuth:g}.")
+        if not -3600 <= self.orbit <= 3600:
+            raise GaitmoodError(f"--orbit: -3600 to 3600 degrees were expected, found {self.orbit:g}.")
 
 
 def main(argv: Sequence[str]) -> int:

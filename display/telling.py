@@ -83,6 +83,7 @@ def _walk(walk: WholeWalk) -> dict[str, Any]:
         "views": None if said is None or said.views is None else said.views.said_of(0, said.classes),
         "clips": None if said is None else said.clips[0],
         "reason": walk.reason,
+        "doubt": walk.doubt,
     }
 
 
@@ -95,6 +96,8 @@ def describe(source: Source, job: Job, watched: Watched, to: Destinations) -> st
     for walk in watched.walks:
         lines.append("  " + _walk_line(walk, several=len(watched.walks) > 1))
         lines += [f"    {line}" for line in _view_lines(walk)]
+        if walk.doubt is not None:
+            lines.append(f"    not to be relied on: {walk.doubt}")
     total = max(sum(watched.said.values()), 1)
     shares = [f"{word} {count / total:.0%}" for word, count in watched.said.most_common()]
     lines.append("  frames: " + ", ".join(shares))

@@ -125,15 +125,18 @@ def watch(source: Source, job: Job, to: Destinations, tell: Callable[[Watched], 
     ------
     VideoError
         It cannot be read, or its picture changes size.
+    NothingUsableError
+        There is no such camera or stream.
     GaitmoodError
-        There is no such camera or stream, or no screen; or a file cannot be written.
+        There is no screen, or a file cannot be written.
     """
     whole = source.whole and not job.settings.live
     with ExitStack() as stack:
-        window = stack.enter_context(Window(source.name)) if job.window else None
         watcher = None if job.poses is None else stack.enter_context(open_watcher(job.poses))
         stream = stack.enter_context(Stream(job.bundle, watcher, job.settings, whole))
         reader = stack.enter_context(source.open())
+        # After the source: whether there is a screen matters to nobody whose camera is missing.
+        window = stack.enter_context(Window(source.name)) if job.window else None
         sink = stack.enter_context(_Sink(job, to))
         shots = read_shots(reader, stream.fit)
         if job.settings.live:
@@ -198,6 +201,7 @@ class _Sink:
         self._writer: VideoWriter | None = None
 
     def __enter__(self) -> _Sink:
+        self._to.make_folders()
         with ExitStack() as stack:
             if self._to.json is not None:
                 self._logs.append(stack.enter_context(JsonLog(self._to.json, self._job.json_as_list)))

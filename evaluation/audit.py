@@ -1,4 +1,9 @@
-"""Look for walks that stand on two sides, copies of any kind: python -m evaluation.audit A B."""
+"""Look for walks that stand on two sides, under any name: python -m evaluation.audit A B.
+
+Found are the same people and files, and copies of a second or longer that were encoded again, scaled, mirrored,
+trimmed, played faster or slower, or cropped by a twentieth. Not found are windows of one walk that share no moment, and
+pictures that were turned, framed, captioned, played backwards or much changed in light. Figures: docs/results.md.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +35,7 @@ class AuditOptions:
     poses: str = "blazepose"
     """Pose estimator whose joints are compared where they have been estimated before."""
     strict: bool = False
-    """Leave with exit code 1 when something was found."""
+    """Leave with exit code 1 when something was found, or when some walks could not be compared."""
     jobs: int | None = None
     """Worker processes that read videos; by default one a core."""
     cache: Path | None = None
@@ -56,6 +61,7 @@ def main(argv: Sequence[str]) -> int:
             "a file; A alone is compared with itself."
         )
 
+    _check_place(options.json)
     from evaluation.auditing import run
 
     found = run(options)
@@ -63,7 +69,16 @@ def main(argv: Sequence[str]) -> int:
     if options.json is not None:
         found.save_json(options.json)
         say(f"Written to {options.json}.")
-    return LEFT_OUT if options.strict and found.leaks else DONE
+    return LEFT_OUT if options.strict and not found.is_clean else DONE
+
+
+def _check_place(file: Path | None) -> None:
+    """Refuse a file that could not be written, before the work is done."""
+    if file is not None and (file.is_dir() or not file.resolve().parent.is_dir()):
+        raise GaitmoodError(
+            f"--json {file}: a file in a folder that is there was expected; "
+            f"{'this is a folder' if file.is_dir() else f'there is no folder {file.parent}'}. Choose another place."
+        )
 
 
 if __name__ == "__main__":

@@ -1,128 +1,26 @@
-"""What two collections of walks share: read from models, folders and files, found, and put into words."""
+"""What two collections of walks share: read from models, folders and files, and found."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 
 from evaluation.audit import AuditOptions
-from evaluation.columns import printable
+from evaluation.audit_report import Audit, Side
 from gait import bundle as bundles
 from gait.cache import Cache
 from gait.errors import GaitmoodError, NothingUsableError
-from gait.fingerprint.laps import lap_of
-from gait.fingerprint.prints import unpack
 from gait.fingerprint.taking import Taken, take_prints
 from gait.formats import KEYPOINT_EXTENSIONS, KeypointOptions
 from gait.formats.listing import list_walks
-from gait.label_names import listed
 from gait.labels import Sample, find_samples
 from gait.leaks import Leak, Traced, find_leaks
 from gait.pose.estimators import PoseSettings
 from gait.preprocess import Walk
 from gait.preprocess.poses import pose_settings_of
-from gait.runs import write_json
 from gait.video import EXTENSIONS
-
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two collections.
-
-    Attributes
-    ----------
-    name : str
-        As the user named it.
-    walks : tuple of Traced
-    left_out : tuple of (str, str)
-        Name and reason of walks that cannot be read.
-    """
-
-    name: str
-    walks: tuple[Traced, ...]
-    left_out: tuple[tuple[str, str], ...] = ()
-
-    def laps(self) -> dict[str, float]:
-        """Seconds of a lap of each walk that is one stretch played over and over, by name."""
-        laps = {walk.name: lap_of(unpack(walk.prints)) for walk in self.walks}
-        return {name: lap for name, lap in laps.items() if lap is not None}
-
-    def blind(self) -> list[str]:
-        """Names of walks without a fingerprint: of them only identical files are found."""
-        return [walk.name for walk in self.walks if not walk.prints]
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What was looked at and what was found; ``walks`` is None where one side was compared with itself."""
-
-    known: Side
-    walks: Side | None
-    leaks: tuple[Leak, ...]
-
-    @property
-    def sides(self) -> tuple[Side, ...]:
-        """One or two."""
-        return (self.known,) if self.walks is None else (self.known, self.walks)
-
-    def text(self) -> str:
-        """The findings as plain text, each pair in a row."""
-        lines = [f"{letter}: {_described(side)}" for letter, side in zip("AB", self.sides, strict=False)]
-        sections = [lines, self._verdict(), self._notes()]
-        return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
-
-    def _verdict(self) -> list[str]:
-        where = "A" if self.walks is None else "B"
-        if not self.leaks:
-            other = "another one of A" if self.walks is None else "one of A"
-            return [f"Nothing found: no walk of {where} is a copy of {other}."]
-        found = len({leak.walk for leak in self.leaks})
-        heading = f"LEAK: {found} of {len(self.sides[-1].walks)} in {where} not new:"
-        return [heading, *(f"  {printable(leak.walk)}: {printable(leak.why())}" for leak in self.leaks)]
-
-    def _notes(self) -> list[str]:
-        notes = []
-        for letter, side in zip("AB", self.sides, strict=False):
-            if laps := side.laps():
-                notes.append(
-                    f"{letter}: a few steps played over and over, of which every part is a copy of another "
-                    f"({len(laps)}): {listed(laps)}"
-                )
-            if blind := side.blind():
-                notes.append(
-                    f"{letter}: without a fingerprint, because nothing moves, or for too short, or the model is "
-                    f"older; only identical files and subjects are found ({len(blind)}): {listed(blind)}"
-                )
-            notes += [f"{letter}: left out: {printable(name)}: {reason}" for name, reason in side.left_out]
-        return notes
-
-    def to_json(self) -> dict[str, Any]:
-        """The findings as plain JSON types."""
-        pairs = [
-            {"walk": x.walk, "known": x.known, "kind": x.kind, "score": round(x.score, 4), "why": x.why()}
-            for x in self.leaks
-        ]
-        sides = {
-            letter: {
-                "name": side.name,
-                "walks": len(side.walks),
-                "laps": side.laps(),
-                "without_fingerprint": side.blind(),
-                "left_out": [{"walk": name, "reason": reason} for name, reason in side.left_out],
-            }
-            for letter, side in zip(("a", "b"), self.sides, strict=False)
-        }
-        return {"schema": SCHEMA, **sides, "pairs": pairs}
-
-    def save_json(self, path: Path) -> None:
-        """Write :meth:`to_json` to a file."""
-        write_json(path, self.to_json())
 
 
 def run(options: AuditOptions) -> Audit:
@@ -133,7 +31,7 @@ def run(options: AuditOptions) -> Audit:
     GaitmoodError
         A side is not there, or is nothing that holds walks.
     NothingUsableError
-        A side holds no walk.
+        A side holds no walk, or none that can be read.
     """
     known = read_side(options.known, options)
     walks = None if options.walks is None else read_side(options.walks, options)
@@ -148,14 +46,37 @@ def read_side(path: Path, options: AuditOptions) -> Side:
             f"{path}: a saved model, a folder of walks or a file was expected; there is none."
         )
     if path.is_file() and _is_bundle(path):
-        return Side(str(path), known_walks(bundles.read_record(path)))
+        return _side_of_model(path)
     samples, left_out = _samples(path, options.labels)
-    if not samples:
-        reasons = "".join(f"\n  {name}: {reason}" for name, reason in left_out)
-        raise NothingUsableError(f"{path}: no walk in it (looked for {_endings()}).{reasons}")
     taken = take_prints(samples, Cache(options.cache), options.jobs, PoseSettings(options.poses))
     left_out += [(s.name, t.reason) for s, t in zip(samples, taken, strict=True) if t.reason is not None]
-    return Side(str(path), traced(samples, taken), tuple(left_out))
+    walks = traced(samples, taken)
+    if not walks:
+        reasons = "".join(f"\n  {name}: {reason}" for name, reason in left_out)
+        raise NothingUsableError(f"{path}: no walk that can be read (looked for {_endings()}).{reasons}")
+    return Side(str(path), walks, tuple(left_out), _hint(path, options.labels))
+
+
+def _side_of_model(path: Path) -> Side:
+    walks = known_walks(bundles.read_record(path))
+    if not walks:
+        raise NothingUsableError(
+            f"{path}: this model does not say which walks it was trained on; name the folder of its walks instead."
+        )
+    return Side(str(path), walks, hint="; train it with a subjects.csv beside the walks")
+
+
+def _hint(path: Path, labels: Path | None) -> str:
+    """How to say who walks in a folder; the label file beside the folder is named where there is one."""
+    if labels is not None or not path.is_dir():
+        return ""
+    above = path.resolve().parent
+    tables = [
+        x for x in sorted(above.glob("*.xlsx")) + sorted(above.glob("*.csv")) if x.name != "subjects.csv"
+    ]
+    if (above / "subjects.csv").exists() and tables:
+        return f"; {above / 'subjects.csv'} may say it: --labels {tables[0]}"
+    return "; a subjects.csv (columns video,subject) in the folder says it, or --labels FILE"
 
 
 def known_walks(record: bundles.Record, *splits: str) -> tuple[Traced, ...]:
@@ -220,9 +141,3 @@ def _samples(path: Path, labels: Path | None) -> tuple[list[Sample], list[tuple[
 
 def _endings() -> str:
     return ", ".join((*EXTENSIONS, *KEYPOINT_EXTENSIONS))
-
-
-def _described(side: Side) -> str:
-    count, subjects = len(side.walks), {walk.subject for walk in side.walks} - {None}
-    who = f"{len(subjects)} subject{'s' * (len(subjects) != 1)}" if subjects else "subjects unknown"
-    return f"{printable(side.name)} ({count} walk{'s' * (count != 1)}, {who})"

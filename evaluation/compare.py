@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,8 @@ def main(argv: Sequence[str]) -> int:
             "runs/20261121-120000-cross-validation-random_forest runs/20261121-130000-cross-validation-svm"
         )
 
-    from evaluation.comparison import FILES, compare, read_finished, write_comparison
+    from evaluation.comparison import FILES, WIDTH, compare, write_comparison
+    from evaluation.finished import read_finished
     from evaluation.probing import PROBES
     from gait.predictions import write_beside
     from gait.runs import new_run, refuse_filled
@@ -55,7 +57,8 @@ def main(argv: Sequence[str]) -> int:
     folder = options.output or new_run(options.runs, "compare")
     write_comparison(comparison, folder)
     say(comparison.text())
-    if probed := [line for name, lines in PROBES.items() if getattr(options, name) for line in lines(runs)]:
+    lines = [line for name, probe in PROBES.items() if getattr(options, name) for line in probe(runs)]
+    if probed := [part for line in lines for part in textwrap.wrap(line, WIDTH, subsequent_indent="      ")]:
         write_beside(folder / "probes.txt", ("\n".join(probed) + "\n").encode())
         say("\n".join(probed) + "\n")
     say(f"Written to {folder}: {', '.join(FILES)}")

@@ -4,51 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from evaluation.columns import percent
+from evaluation.columns import count, percent, printable
 from evaluation.figures import comparison_figure, png
+from evaluation.finished import Finished
+from evaluation.scoring import FEW_GROUPS
 from gait import metrics
 from gait.errors import GaitmoodError
 from gait.predictions import Predictions, write_beside
 
 FILES = ("comparison.txt", "comparison.md", "comparison.csv", "comparison.png")
 WIDTH = 110
-
-
-@dataclass(frozen=True, eq=False)
-class Finished:
-    """A finished cross-validation: what it said, how walks were dealt, and what its folds cost."""
-
-    folder: Path
-    model: str
-    predictions: Predictions
-    dealt: dict[str, Any]
-    folds: tuple[dict[str, Any], ...]
-
-    @property
-    def parameters(self) -> float:
-        """Mean over the folds."""
-        return float(np.mean([fold["parameters"] for fold in self.folds]))
-
-    @property
-    def training_seconds(self) -> float:
-        """Of all folds together."""
-        return float(sum(fold["training_seconds"] for fold in self.folds))
-
-    @property
-    def prediction_seconds(self) -> float:
-        """Mean of a walk."""
-        return float(
-            sum(fold["prediction_seconds"] for fold in self.folds) / sum(f["walks"] for f in self.folds)
-        )
+SIGNIFICANT = 0.05
+_LEAKS_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -64,7 +39,10 @@ class Difference:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One model of the table; each score with its 95 % interval (value, low, high)."""
+    """One model of the table; each score with its 95 % interval (value, low, high).
+
+    ``to_constant`` is its accuracy less that of always answering the most frequent class.
+    """
 
     run: Finished
     accuracy: tuple[float, float, float]
@@ -72,6 +50,7 @@ class Row:
     macro_f_score: tuple[float, float, float]
     to_best: Difference | None
     to_simplest: Difference | None
+    to_constant: tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,13 +85,14 @@ class Comparison:
             *_aligned([[cells[i] for i in _COSTS] for cells in table]),
             "",
             *textwrap.wrap(
-                f"always '{self.majority[0]}': {percent(self.majority[1])}. Intervals: 95 %, resampling subjects. "
-                "Differences in accuracy: paired, in points; p: exchanging both models' answers of whole subjects, "
-                "corrected for the number of models (Holm). Parameters: mean over the folds. Training: all folds.",
+                f"The constant: always '{self.majority[0]}', {percent(self.majority[1])}. Intervals: 95 %, resampling "
+                "subjects. Differences in accuracy: paired, in points; p: exchanging both models' answers of whole "
+                "subjects, corrected for the number of models (Holm). Parameters: mean over the folds. Training: all "
+                "folds.",
                 WIDTH,
             ),
             "",
-            *self.verdict(),
+            *textwrap.wrap(self.verdict(), WIDTH),
         ]
         return "\n".join(lines) + "\n"
 
@@ -120,81 +100,107 @@ class Comparison:
         """The table for a document."""
         rows = [_HEADINGS, ["---"] * len(_HEADINGS), *map(_cells, self.rows)]
         table = "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
-        return f"{table}\n\n{' '.join(self.verdict())}\n"
+        notes = "".join(f"{line}\n" for line in self.notes)
+        return f"{notes}\n{table}\n\n{self.verdict()}\n".lstrip()
 
-    def verdict(self) -> list[str]:
-        """Which model to take, in words."""
+    def verdict(self) -> str:
+        """Which model to take, if any, in words."""
+        flatters = "Picking the highest row and quoting its score flatters: it was picked on these walks."
+        return " ".join(filter(None, (self._choice(), self._few_subjects(), flatters)))
+
+    def _choice(self) -> str:
         best, simplest = self.best, self.simplest
         name = best.run.model
+        constant = f"always answering '{self.majority[0]}' ({percent(self.majority[1])})"
+        found, low, high = best.to_constant
+        if found <= 0:
+            return (
+                f"By accuracy no model is worth taking: the best of them, {name} ({percent(best.accuracy[0])}), is "
+                f"right no more often than {constant}."
+            )
         if best is simplest:
-            words = f"The simplest model, {name}, is also the best: take it."
-        elif best.to_simplest.corrected < 0.05:
-            words = f"{name} does better than the simplest model, {simplest.run.model}, beyond chance."
+            words = f"The simplest model, {name}, is also the best"
+        elif best.to_simplest.corrected < SIGNIFICANT:
+            words = f"{name} does better than the simplest model, {simplest.run.model}, beyond chance"
         else:
             words = (
                 f"The simple model wins: {name} ({percent(best.accuracy[0])}) cannot be told from "
                 f"{simplest.run.model} ({percent(simplest.accuracy[0])}), which has "
-                f"{best.run.parameters / max(simplest.run.parameters, 1):.3g} times fewer fitted numbers."
+                f"{best.run.parameters / max(simplest.run.parameters, 1):.3g} times fewer fitted numbers"
             )
-        if best.accuracy[1] <= self.majority[1]:
-            words += (
-                f" The interval of the best one reaches down to {percent(best.accuracy[1])}: always answering "
-                f"'{self.majority[0]}' ({percent(self.majority[1])}) may do as well."
-            )
-        words += " Picking the highest row and quoting its score flatters: it was picked on these walks."
-        return textwrap.wrap(words, WIDTH)
-
-
-def read_finished(folder: Path) -> Finished:
-    """Read a finished cross-validation.
-
-    Raises
-    ------
-    GaitmoodError
-        The folder is none, or the run has not finished.
-    """
-    try:
-        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        dealt = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
-        return Finished(
-            folder=folder,
-            model=result["model"],
-            predictions=Predictions.load_csv(folder / "predictions.csv"),
-            dealt=dealt,
-            folds=tuple(result["folds"]),
+        if low > 0:
+            return f"{words}: take it." if best is simplest else f"{words}."
+        return (
+            f"{words}. But {constant} may do as well as {name}: the difference is {_points(found, low, high)} points, "
+            "so this test shows no model to be worth taking."
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise GaitmoodError(
-            f"{folder}: the folder of a finished cross-validation was expected (train.py --cross-validate loso); "
-            f"found {error!r}. A run that was interrupted goes on with --resume."
-        ) from error
+
+    def _few_subjects(self) -> str:
+        """What a test of few people cannot show; nothing where there are enough."""
+        if self.subjects >= FEW_GROUPS:
+            return ""
+        lowest = metrics.lowest_exchange_p(self.subjects)
+        words = (
+            f"With as few as {self.subjects} subjects intervals are narrower than they should be, and p cannot fall "
+            f"below {lowest:.2g} before correction: where the two disagree, believe p."
+        )
+        if lowest * (len(self.rows) - 1) >= SIGNIFICANT:
+            words += " No difference between these models could be shown with so few: test more people."
+        return words
 
 
 def compare(runs: Sequence[Finished]) -> Comparison:
-    """Put finished runs side by side.
+    """Put finished runs side by side, on the walks that all could use and of which no copy lies in another fold.
 
     Raises
     ------
     GaitmoodError
-        Their walks, labels or folds differ: their scores answer different questions.
+        Their walks, labels or folds differ: their scores answer different questions; or nothing is left to compare.
     """
     _refuse_other_folds(runs)
-    names, notes = _shared_walks(runs)
+    shared, notes = _shared_walks(runs)
+    leaks = {name: why for run in runs for name, why in run.leaks.items() if name in shared}
+    names = [name for name in shared if name not in leaks]
     first = runs[0].predictions
-    index = {name: i for i, name in enumerate(first.names)}
-    labels = np.array([first.classes.index(first.labels[index[name]]) for name in names])
-    groups = [first.subjects[index[name]] or name for name in names]
-    answers = [_answers(run.predictions, names) for run in runs]
+    of_walk = dict(zip(first.names, zip(first.labels, first.subjects, strict=True), strict=True))
+    labels = np.array([first.classes.index(of_walk[name][0]) for name in names], dtype=int)
+    groups = [of_walk[name][1] or name for name in names]
+    if len(set(groups)) < 2:
+        raise GaitmoodError(
+            f"walks of two people or more were expected to compare {len(runs)} models on; found {len(names)} walks "
+            f"that all of them predicted, without {len(leaks)} of which copies lie in another fold. Take the copies "
+            "out (python -m evaluation.audit FOLDER names them) and run the cross-validations again."
+        )
+    majority, share = metrics.majority_accuracy(labels, len(first.classes))
+    rows = _rows(runs, labels, [_answers(run.predictions, names) for run in runs], groups, majority)
+    notes += _leak_notes([row.run for row in rows], leaks, shared)
+    return Comparison(rows, len(names), len(set(groups)), (first.classes[majority], share), notes)
+
+
+def _rows(
+    runs: Sequence[Finished],
+    labels: np.ndarray,
+    answers: Sequence[np.ndarray],
+    groups: Sequence[str],
+    majority: int,
+) -> tuple[Row, ...]:
+    """The highest accuracy first, each against the best, the simplest and the constant answer."""
     order = sorted(range(len(runs)), key=lambda i: -metrics.accuracy(labels, answers[i]))
     simplest = min(order, key=lambda i: runs[i].parameters)
-    majority, share = metrics.majority_accuracy(labels, len(first.classes))
     to_best, to_simplest = (
         _differences(labels, answers, groups, order, other) for other in (order[0], simplest)
     )
-    rows = tuple(
-        Row(runs[i], *_scores(labels, answers[i], groups), to_best.get(i), to_simplest.get(i)) for i in order
+    constant = np.full(len(labels), majority)
+    return tuple(
+        Row(
+            runs[i],
+            *_scores(labels, answers[i], groups),
+            to_best.get(i),
+            to_simplest.get(i),
+            metrics.paired_difference(labels, answers[i], constant, groups),
+        )
+        for i in order
     )
-    return Comparison(rows, len(names), len(set(groups)), (first.classes[majority], share), notes)
 
 
 def _refuse_other_folds(runs: Sequence[Finished]) -> None:
@@ -212,12 +218,38 @@ def _refuse_other_folds(runs: Sequence[Finished]) -> None:
 
 
 def _shared_walks(runs: Sequence[Finished]) -> tuple[list[str], tuple[str, ...]]:
-    """Walks that every model could use, and a note where some could not."""
+    """Walks that every model could use, and notes: where some could not, and where runs were repeated."""
     shared = set.intersection(*(set(run.predictions.names) for run in runs))
     everything = set.union(*(set(run.predictions.names) for run in runs))
-    missing = sorted(everything - shared)
-    note = f"Left out, because not every model could use them: {', '.join(missing)}." if missing else ""
-    return sorted(shared), tuple(textwrap.wrap(note, WIDTH))
+    notes = []
+    if missing := sorted(everything - shared):
+        notes.append(f"Left out, because not every model could use them: {', '.join(missing)}.")
+    if any(len(run.dealt["folds"]) > 1 for run in runs):
+        notes.append("Of repeated cross-validations the first repeat is compared.")
+    return sorted(shared), tuple(line for note in notes for line in textwrap.wrap(note, WIDTH))
+
+
+def _leak_notes(runs: Sequence[Finished], leaks: Mapping[str, str], shared: Sequence[str]) -> tuple[str, ...]:
+    """Which walks were known to the models under another name, and what the scores would be with them."""
+    if not leaks:
+        return ()
+    lines = [
+        f"LEAK: of {count(len(leaks), 'walk')} a copy lies in another fold, known to the model that predicts it:"
+    ]
+    lines += [
+        f"  {printable(f'{name}: {why}' if why else name)}"
+        for name, why in list(leaks.items())[:_LEAKS_LISTED]
+    ]
+    if len(leaks) > _LEAKS_LISTED:
+        lines.append(f"  and {len(leaks) - _LEAKS_LISTED} more")
+    scores = []
+    for run in runs:
+        said = dict(zip(run.predictions.names, run.predictions.labels, strict=True))
+        own = dict(zip(run.predictions.names, run.predictions.predicted, strict=True))
+        right = np.mean([own[name] == said[name] for name in shared])
+        scores.append(f"{run.model} {percent(float(right))}")
+    with_them = f"The table is without them. With them, too high: {', '.join(scores)}."
+    return (*lines, *textwrap.wrap(with_them, WIDTH))
 
 
 def _answers(predictions: Predictions, names: Sequence[str]) -> np.ndarray:
@@ -251,6 +283,7 @@ _HEADINGS = [
     "accuracy",
     "balanced accuracy",
     "macro F-score",
+    "to the constant",
     "to the best",
     "to the simplest",
     "parameters",
@@ -258,7 +291,7 @@ _HEADINGS = [
     "a walk",
 ]
 # What stands in the first table of the console and in the second; together they would be too wide for it.
-_SCORES, _COSTS = (0, 1, 2, 3), (0, 4, 5, 6, 7, 8)
+_SCORES, _COSTS = (0, 1, 2, 3, 4), (0, 5, 6, 7, 8, 9)
 
 
 def _cells(row: Row) -> list[str]:
@@ -269,6 +302,7 @@ def _cells(row: Row) -> list[str]:
     return [
         row.run.model,
         *scores,
+        _points(*row.to_constant),
         *(_difference(d) for d in (row.to_best, row.to_simplest)),
         f"{row.run.parameters:,.0f}",
         f"{row.run.training_seconds:.0f} s",
@@ -279,7 +313,11 @@ def _cells(row: Row) -> list[str]:
 def _difference(d: Difference | None) -> str:
     if d is None:
         return "-"
-    return f"{100 * d.found:+.1f} ({100 * d.low:+.1f} to {100 * d.high:+.1f}), p {d.corrected:.2f}"
+    return f"{_points(d.found, d.low, d.high)}, p {d.corrected:.2f}"
+
+
+def _points(found: float, low: float, high: float) -> str:
+    return f"{100 * found:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -305,6 +343,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
 _CSV = [
     "model",
     *(f"{score}{end}" for score in ("accuracy", "balanced_accuracy", "macro_f_score") for end in ("", "_low", "_high")),
+    *(f"constant_{part}" for part in ("difference", "low", "high")),
     *(f"{to}_{part}" for to in ("best", "simplest") for part in ("difference", "low", "high", "p", "p_holm")),
 ]  # fmt: skip
 
@@ -320,6 +359,7 @@ def _csv_row(row: Row) -> list[Any]:
         *row.accuracy,
         *row.balanced_accuracy,
         *row.macro_f_score,
+        *row.to_constant,
         *differences[0],
         *differences[1],
         run.parameters,

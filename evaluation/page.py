@@ -90,7 +90,7 @@ def _walk(report: Report, i: int) -> dict[str, Any]:
 
 def _mistakes(report: Report, strips: Mapping[str, bytes]) -> list[dict[str, Any]]:
     found = []
-    for i in worst_mistakes(report.predictions):
+    for i in worst_mistakes(report.predictions, report.leaked):
         strip = strips.get(report.predictions.names[i])
         found.append({**_walk(report, i), "strip": strip and _embed(strip, "jpeg")})
     return found
@@ -98,7 +98,7 @@ def _mistakes(report: Report, strips: Mapping[str, bytes]) -> list[dict[str, Any
 
 def _summary(report: Report) -> dict[str, Any] | None:
     """What the page shows of the scores; None where nothing is labelled."""
-    s = report.summary
+    s = report.counted
     if s is None:
         return None
     classes, scores = report.predictions.classes, s.scores

@@ -36,6 +36,11 @@ class Report:
     affect: AffectScores | None
     remarks: tuple[str, ...] = ()
 
+    @property
+    def counted(self) -> Summary | None:
+        """The scores that count: without the walks that leaked, where anything is left without them."""
+        return self.without_leaks or self.summary
+
 
 def make_report(
     predictions: Predictions,

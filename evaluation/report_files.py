@@ -63,7 +63,7 @@ def write_report(
     write_beside(folder / "report.txt", report_text(report).encode())
     pictures = dict(pictures or {})
     if report.summary is not None:
-        s, classes = report.summary, report.predictions.classes
+        s, classes = report.counted, report.predictions.classes
         confusion = confusion_figure(s.scores.confusion, classes, report.title)
         write_beside(folder / "confusion.png", png(confusion))
         calibration = png(calibration_figure(s.stated, s.answering, metrics.chance(len(classes))))

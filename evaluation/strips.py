@@ -31,8 +31,11 @@ _GAP = 3
 _QUALITY = 82
 
 
-def worst_mistakes(predictions: Predictions, most: int = MOST) -> list[int]:
-    """Rows of the labelled walks that are wrong, the surest of its answer against the true one first."""
+def worst_mistakes(predictions: Predictions, leaked: Sequence[bool] = (), most: int = MOST) -> list[int]:
+    """Rows of the labelled walks that are wrong, the surest of its answer against the true one first.
+
+    Those where ``leaked``, (N,) or nothing, is true are not scored and left out.
+    """
     rows = np.arange(len(predictions.names))
     labels = [
         p if label is None else label
@@ -40,7 +43,8 @@ def worst_mistakes(predictions: Predictions, most: int = MOST) -> list[int]:
     ]
     true = np.array([predictions.classes.index(label) for label in labels], dtype=int)
     lead = predictions.probabilities.max(axis=1, initial=0) - predictions.probabilities[rows, true]
-    wrong = [i for i in rows.tolist() if labels[i] != predictions.predicted[i]]
+    known = set(np.flatnonzero(leaked).tolist())
+    wrong = [i for i in rows.tolist() if labels[i] != predictions.predicted[i] and i not in known]
     return sorted(wrong, key=lambda i: (-lead[i], predictions.names[i]))[:most]
 
 
@@ -50,7 +54,11 @@ def poses_used(preprocess: Any) -> PoseSettings:
 
 
 def mistake_strips(
-    predictions: Predictions, samples: Sequence[Sample], cache: Cache, poses: PoseSettings | None = None
+    predictions: Predictions,
+    samples: Sequence[Sample],
+    cache: Cache,
+    poses: PoseSettings | None = None,
+    leaked: Sequence[bool] = (),
 ) -> dict[str, bytes]:
     """Pictures of the worst mistakes.
 
@@ -64,6 +72,8 @@ def mistake_strips(
         Where poses may be known from. None are estimated.
     poses : PoseSettings, optional
         The estimator that they come from, by default the usual one.
+    leaked : (N,) sequence of bool, optional
+        Walks that are not scored and not shown.
 
     Returns
     -------
@@ -72,7 +82,7 @@ def mistake_strips(
     """
     places = {sample.name: sample for sample in samples}
     strips: dict[str, bytes] = {}
-    for row in worst_mistakes(predictions):
+    for row in worst_mistakes(predictions, leaked):
         sample = places.get(predictions.names[row])
         picture = None if sample is None else _strip(sample, cache, poses or PoseSettings())
         if picture is not None:

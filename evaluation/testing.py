@@ -22,7 +22,7 @@ from gait.console import say
 from gait.errors import BundleError, GaitmoodError, LeakError, NothingUsableError
 from gait.formats import KEYPOINT_EXTENSIONS, RUN_OPTIONS, KeypointOptions
 from gait.labels import Collection, Sample, find_samples
-from gait.leaks import Leak, Traced, find_leaks, reasons
+from gait.leaks import Leak, Traced, find_leaks, limits, reasons
 from gait.model_files import newest
 from gait.options import write_options
 from gait.predict import predict_walks
@@ -88,10 +88,15 @@ def test(options: TestOptions) -> Tested:
         left_out=left_out,
         leaks=leaks,
         floors=_floors(record, prepared.walks),
-        remarks=[*prepared.notes, *lines_on_poses(record.preprocess, prepared.walks)],
+        remarks=[
+            *limits(traced, known_walks(record)),
+            *prepared.notes,
+            *lines_on_poses(record.preprocess, prepared.walks),
+        ],
     )
     folder = options.output or new_run(options.runs, f"test-{path.stem}")
-    write_report(report, folder, mistake_strips(predictions, samples, cache, poses_used(record.preprocess)))
+    poses = poses_used(record.preprocess)
+    write_report(report, folder, mistake_strips(predictions, samples, cache, poses, report.leaked))
     if options.card:
         write_beside(folder / CARD, model_card(report, bundle).encode())
     write_options(options, folder / "options.json")
@@ -194,8 +199,6 @@ def _leaks(walks: Sequence[Traced], record: bundles.Record, options: TestOptions
         With ``--strict``, where they share something.
     """
     leaks = find_leaks(walks, known_walks(record))
-    if record.walks and not record.prints:
-        say("  this model is from before fingerprints: only identical files and subjects are recognised.")
     if leaks and options.strict:
         why = "".join(f"\n  {name}: {reason}" for name, reason in reasons(leaks).items())
         raise LeakError(f"--strict refuses to test on what the model knows:{why}\nTake them out of the test.")

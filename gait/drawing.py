@@ -110,12 +110,18 @@ def draw(joints: np.ndarray, layout: str, size: FrameSize, view: View = View()) 
     _draw_floor(canvas, view, size)
     body = view.body / view.span * size.height
     shadow = np.where(np.isfinite(joints).all(axis=1, keepdims=True), joints * (1, 0, 1), np.nan)
-    _draw_body(canvas, *view.project(shadow, size), skeleton, body, flat=_SHADOW)
+    _draw_body(canvas, *view.project(shadow, size), skeleton, body, _SHADOW, edged=False)
     _draw_body(canvas, *view.project(joints, size), skeleton, body, head=True)
     return canvas
 
 
-def draw_over(frame: np.ndarray, points: np.ndarray, layout: str, height: float | None = None) -> np.ndarray:
+def draw_over(
+    frame: np.ndarray,
+    points: np.ndarray,
+    layout: str,
+    height: float | None = None,
+    colour: tuple[int, int, int] | None = None,
+) -> np.ndarray:
     """A copy of a video's frame with a body's joints on top of it, in the colours of :func:`draw`.
 
     Parameters
@@ -129,6 +135,8 @@ def draw_over(frame: np.ndarray, points: np.ndarray, layout: str, height: float 
     height : float, optional
         Height of the body in pixels, which sets how thick the lines are; by default from the highest to the lowest
         of these points. Give one value for a walk, and the lines do not flicker.
+    colour : (int, int, int), optional
+        RGB, for all joints: where left and right are not known.
 
     Raises
     ------
@@ -142,7 +150,7 @@ def draw_over(frame: np.ndarray, points: np.ndarray, layout: str, height: float 
     known = points[np.isfinite(points).all(axis=1)]
     if len(known):
         height = np.ptp(known[:, 1]) if height is None else height
-        _draw_body(canvas, points, np.ones(len(points)), skeleton, max(float(height), 40.0))
+        _draw_body(canvas, points, np.ones(len(points)), skeleton, max(float(height), 40.0), colour)
     return canvas
 
 
@@ -168,12 +176,20 @@ def write_text(
     height : int
         Of a capital letter, in pixels.
     """
-    scale = height / 21  # of OpenCV's letters at scale 1
-    thick = max(1, round(height / 11))
-    width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)[0][0]
+    width, (scale, thick) = text_width(text, height), _letters(height)
     start = (place[0] - (width if align == "right" else 0), place[1])
     cv2.putText(picture, text, start, cv2.FONT_HERSHEY_SIMPLEX, scale, tuple(colour), thick, cv2.LINE_AA)
     return width
+
+
+def text_width(text: str, height: int) -> int:
+    """Pixels that :func:`write_text` would take."""
+    return cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, *_letters(height))[0][0]
+
+
+def _letters(height: int) -> tuple[float, int]:
+    """OpenCV's scale and line width for capital letters of a height."""
+    return height / 21, max(1, round(height / 11))
 
 
 def draw_legend(picture: np.ndarray, place: tuple[int, int], height: int) -> None:
@@ -232,12 +248,14 @@ def _draw_body(
     depth: np.ndarray,
     skeleton: Layout,
     body: float,
-    flat: tuple[int, int, int] | None = None,
+    one: tuple[int, int, int] | None = None,
     head: bool = False,
+    edged: bool = True,
 ) -> None:
-    """Bones and joints from far to near, each in a thin light edge; all in one colour where ``flat`` is given.
+    """Bones and joints from far to near; all in one colour where ``one`` is given.
 
-    ``body`` is the body's height in pixels at depth 1; ``head`` asks for a ball where the head is.
+    ``body`` is the body's height in pixels at depth 1; ``head`` asks for a ball where the head is, ``edged`` for a
+    thin light edge around everything.
     """
     known = np.isfinite(pixels).all(axis=1) & (depth > _NEAREST)
     places = _fixed_all(np.where(known[:, None], pixels, 0), canvas.shape)
@@ -246,12 +264,12 @@ def _draw_body(
     if head and known[parts].all():
         middle = _fixed(pixels[parts].mean(axis=0))
         shapes.append((depth[parts].mean(), _HEAD_RADIUS, _HEAD, middle, middle))
-    edge = 0 if flat else max(0.0035 * body, 0.8)
+    edge = max(0.0035 * body, 0.8) if edged else 0
     for far, radius, colour, start, end in sorted(shapes, key=_by_depth):
         pixel = radius * body / far
         if edge:
             _capsule(canvas, start, end, pixel + edge, PAPER)
-        _capsule(canvas, start, end, pixel, flat or colour)
+        _capsule(canvas, start, end, pixel, one or colour)
 
 
 def _shapes(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gait.fingerprint.copies import find_copies
-from gait.fingerprint.prints import unpack
+from gait.fingerprint.prints import kinds_of, unpack
 
 FILE, PICTURE, MOTION, SUBJECT = KINDS = ("file", "picture", "motion", "subject")
 _WHAT = {FILE: "the same file", PICTURE: "the same pictures", MOTION: "the same motion"}
@@ -130,3 +130,33 @@ def reasons(leaks: Sequence[Leak]) -> dict[str, str]:
         name: found[0].why() + (f", and {len(found) - 1} more" if len(found) > 1 else "")
         for name, found in of_walk.items()
     }
+
+
+def not_compared(walks: Sequence[Traced], others: Sequence[Traced]) -> list[str]:
+    """Names of walks that share no kind of fingerprint with any of the others: only the same file is found of them."""
+    there = {kind for other in others for kind in kinds_of(other.prints)}
+    return [walk.name for walk in walks if not there & kinds_of(walk.prints)]
+
+
+def limits(walks: Sequence[Traced], known: Sequence[Traced]) -> list[str]:
+    """What could not be looked for among walks and those that a model knows, in sentences; none where all could."""
+    if not known:
+        return [
+            "this model does not say which walks it was trained on: whether these are new to it is not known"
+        ]
+    said = []
+    unseen, blind = len(not_compared(walks, known)), len(not_compared(known, walks))
+    if unseen or blind:
+        said.append(
+            f"copies could not be looked for among {unseen} of {len(walks)} walks here, nor of {blind} of "
+            f"{len(known)} in training, for want of fingerprints to compare: only identical files and subjects are "
+            "recognised"
+        )
+    nobody, unknown = (sum(walk.subject is None for walk in side) for side in (walks, known))
+    if nobody or unknown:
+        said.append(
+            f"who walks is not known of {nobody} of {len(walks)} walks here, and of {unknown} of {len(known)} "
+            "in training: whether somebody walks on both sides cannot be said of them (a subjects.csv with the "
+            "columns video,subject says it)"
+        )
+    return said

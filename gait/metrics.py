@@ -291,6 +291,11 @@ def exchange_p(
     return float((as_far.sum() + extra) / (len(signs) + extra))
 
 
+def lowest_exchange_p(groups: int) -> float:
+    """Return the lowest p that :func:`exchange_p` can give: two of all exchanges, none and everybody."""
+    return float(2 ** (1 - groups))
+
+
 def holm(p: Sequence[float]) -> list[float]:
     """Return p values corrected for their number: Holm 1979, "A simple sequentially rejective procedure"."""
     order, corrected, highest = np.argsort(p, kind="stable"), [0.0] * len(p), 0.0

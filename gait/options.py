@@ -146,4 +146,6 @@ def _advice(error: Exception) -> str | None:
         return "The disk is full: free some room and run the same command again."
     if getattr(error, "errno", None) in (errno.EACCES, errno.EROFS):
         return "Give yourself the right to use it, or choose another place."
+    if getattr(error, "errno", None) == errno.ENAMETOOLONG:
+        return "Choose a shorter name."
     return None

@@ -23,6 +23,7 @@ from gait.views import ViewAnswers
 BATCH = 16
 # Outputs of models that tell views apart: how likely each is, and the answer within each.
 VIEWS = ("view", "emotion_by_view")
+_LEAST = 1e-45  # what is less is 0 in the float32 of a model's output
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +36,15 @@ class Answers:
         In the order of the bundle's classes.
     valence, arousal : (N,) float64 or None
         In [-1, 1] and [0, 1]; None where the model has no such output.
-    view, emotion_by_view : (N, V) and (N, V, K) float64 or None
-        Probability of each view, and of the classes within it; None where the model tells no views apart.
+    by_view : (N, V, K) float64 or None
+        Probability of each view and class together, whose sum over views is ``probabilities``; None where the model
+        tells no views apart.
     """
 
     probabilities: np.ndarray
     valence: np.ndarray | None = None
     arousal: np.ndarray | None = None
-    view: np.ndarray | None = None
-    emotion_by_view: np.ndarray | None = None
+    by_view: np.ndarray | None = None
 
 
 def predict_walks(bundle: Bundle, walks: Sequence[Walk]) -> Predictions:
@@ -78,10 +79,10 @@ def _beside_known(answers: Answers, walks: Sequence[Walk], classes: Sequence[str
 
 
 def _in_views(answers: Answers, bundle: Bundle) -> ViewAnswers | None:
-    if answers.view is None or answers.emotion_by_view is None:
+    if answers.by_view is None:
         return None
     names = architecture(bundle.record.architecture).VIEWS
-    return ViewAnswers(tuple(names), answers.view, answers.emotion_by_view)
+    return ViewAnswers.of_table(names, answers.by_view)
 
 
 def answer_walks(
@@ -101,7 +102,7 @@ def answer_walks(
     advance : function
         Is told how many clips are done.
     """
-    how, names = bundle.record.preprocess, ("probabilities", *AFFECT, *VIEWS)
+    how, names = bundle.record.preprocess, ("probabilities", *AFFECT, "by_view")
     sums = {"probabilities": np.zeros((len(walks), len(bundle.record.classes)))}
     counts = np.zeros(len(walks))
     for owners, stored in _batches(how, walks, batch):
@@ -146,8 +147,9 @@ def answer_clips(bundle: Bundle, inputs: np.ndarray, batch: int = BATCH) -> Answ
         chunk = inputs[first : first + batch]
         padding = np.zeros((batch - len(chunk), *chunk.shape[1:]), chunk.dtype)
         outputs = bundle.model.predict_on_batch(by_name(np.concatenate([chunk, padding])))
-        probabilities = temper(_probabilities(outputs), bundle.record.temperature)
-        row = {"probabilities": probabilities, **_affect(outputs), **_views(outputs)}
+        stated, temperature = _probabilities(outputs), bundle.record.temperature
+        row = {"probabilities": temper(stated, temperature), **_affect(outputs)}
+        row |= _by_view(outputs, stated, temperature)
         rows.append({name: values[: len(chunk)] for name, values in row.items()})
     return Answers(**{name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
 
@@ -191,10 +193,18 @@ def _affect(outputs: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(named[name], np.float64).reshape(-1) for name in AFFECT if name in named}
 
 
-def _views(outputs: Any) -> dict[str, np.ndarray]:
-    """The probabilities (N, V) of views and (N, V, K) of classes within them, where the model has both."""
-    named = outputs if isinstance(outputs, dict) and set(VIEWS) <= set(outputs) else {}
-    return {name: np.asarray(named[name], np.float64) for name in VIEWS if named}
+def _by_view(outputs: Any, stated: np.ndarray, temperature: float) -> dict[str, np.ndarray]:
+    """The probabilities (N, V, K) of view and class together, where the model tells views apart.
+
+    A temperature changes how likely the classes ``stated`` are, (N, K), and not from where each of them is seen: the
+    sum over views stays the answer. No view is quite impossible, so that there is an answer within each.
+    """
+    if not isinstance(outputs, dict) or not set(VIEWS) <= set(outputs):
+        return {}
+    view, within = (np.asarray(outputs[name], np.float64) for name in VIEWS)
+    stated = np.maximum(stated, _LEAST)
+    tempering = temper(stated, temperature) / stated
+    return {"by_view": np.maximum(view, _LEAST)[:, :, None] * within * tempering[:, None]}
 
 
 def _batches(how: Any, walks: Sequence[Walk], batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -141,9 +141,12 @@ class Predictions:
         """
         try:
             with Path(path).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-                header, *rows = csv.reader(file)
+                lines = list(csv.reader(file))
         except (OSError, ValueError, csv.Error) as e:
             raise GaitmoodError(f"cannot read predictions from {path}: {e}") from e
+        if not lines:
+            raise GaitmoodError(f"{path} is empty: a table of predictions was expected. Make it anew.")
+        header, *rows = lines
         table, of_views = header[: first_column(header)], header[first_column(header) :]
         has_affect = tuple(table[-len(_AFFECT) :]) == _AFFECT
         classes = table[len(_COLUMNS) : -len(_AFFECT) if has_affect else None]

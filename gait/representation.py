@@ -46,8 +46,8 @@ def _computer(model: Any) -> Any:
     return lambda inputs: np.asarray(inner.predict_on_batch(by_name(inputs)))
 
 
-def shared_with_nearest(rows: np.ndarray, names: Sequence[str]) -> tuple[float, float]:
-    """How often a row's nearest other row bears the same name, and how often a random other row does.
+def shared_with_nearest(rows: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, float]:
+    """Of which rows the nearest other row bears the same name, (N,) bool, and how often a random other row does.
 
     Parameters
     ----------
@@ -62,6 +62,5 @@ def shared_with_nearest(rows: np.ndarray, names: Sequence[str]) -> tuple[float, 
     np.fill_diagonal(far, np.inf)
     same = np.asarray(names)[:, None] == np.asarray(names)[None]
     np.fill_diagonal(same, False)
-    return float(same[np.arange(len(rows)), far.argmin(axis=1)].mean()), float(
-        same.sum() / same[0].size / (len(rows) - 1)
-    )
+    by_chance = float(same.sum() / len(rows) / (len(rows) - 1))
+    return same[np.arange(len(rows)), far.argmin(axis=1)], by_chance

@@ -23,6 +23,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 STREAM_SECONDS = 10.0  # to wait for a stream's first picture, and for any further one
 _NUMBERED = re.compile(r"%(0?)(\d*)d")
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_HOST = re.compile(r"(\[[^]]*]|[^]@:/?#[]*)(:\d*)?(?=[/?#]|$)")  # with its port
 
 
 class Reader(Protocol):
@@ -45,7 +46,7 @@ class Source:
     Attributes
     ----------
     name : str
-        As the user wrote it, or the file's name inside the folder.
+        As the user wrote it, or the file's name inside the folder; an address without what may be secret in it.
     kind : {"file", "pictures", "camera", "stream"}
         Files and pictures have an end, and so are whole walks.
     place : Path, int or str
@@ -70,7 +71,7 @@ class Source:
 
         Raises
         ------
-        GaitmoodError
+        NothingUsableError
             There is no such camera, stream or picture. VideoError as :class:`gait.video.open_video` does.
         """
         with _OPENERS[self.kind](self) as reader:
@@ -101,7 +102,7 @@ def find_sources(text: str, rate: float = 30.0) -> tuple[Source, ...]:
     if path.is_file():
         return (_file(path, text),)
     if _ADDRESS.match(text):
-        return (Source(text, "stream", text),)
+        return (Source(_without_secrets(text), "stream", text),)
     if text.isdigit():
         return (Source(f"camera {text}", "camera", int(text)),)
     if "*" in text or _NUMBERED.search(text):
@@ -111,6 +112,15 @@ def find_sources(text: str, rate: float = 30.0) -> tuple[Source, ...]:
         f"{text}: no such file. A video, a folder of videos, numbered pictures (shots/%04d.png), a camera's number "
         "(0) or a stream's address (rtsp://...) was expected."
     )
+
+
+def _without_secrets(address: str) -> str:
+    """An address that may be shown and written: without user, password and query, which may hold a key."""
+    scheme, _, rest = address.partition("://")
+    rest = re.sub(r"^[^/?#]*@", "", rest)
+    if not _HOST.match(rest):  # a password with characters that should have been written as %2F, %3F or %23
+        rest = rest.rpartition("@")[2]
+    return f"{scheme}://{re.split('[?#]', rest)[0]}"
 
 
 def _file(path: Path, name: str) -> Source:
@@ -230,7 +240,7 @@ def _open_camera(source: Source) -> Iterator[CameraReader]:
             cameras = ", ".join(
                 sorted(path.name.removeprefix("video") for path in Path("/dev").glob("video*"))
             )
-            raise GaitmoodError(
+            raise NothingUsableError(
                 f"{source.name} cannot be opened: it is not there, another program uses it, or this program may not. "
                 + (f"Cameras here: {cameras}. " if cameras else "")
                 + "A video file can stand in for one: --camera walk.mp4"
@@ -245,7 +255,7 @@ def _open_stream(source: Source) -> Iterator[VideoReader]:
     try:
         container = av.open(source.place, timeout=STREAM_SECONDS, metadata_errors="replace")
     except (OSError, av.FFmpegError) as error:
-        raise GaitmoodError(
+        raise NothingUsableError(
             f"{source.name}: the stream cannot be opened ({error.strerror}). Is the address right, and does it answer?"
         ) from error
     with container:

@@ -29,6 +29,12 @@ class ViewAnswers:
     shares: np.ndarray
     probabilities: np.ndarray
 
+    @classmethod
+    def of_table(cls, views: Sequence[str], table: np.ndarray) -> ViewAnswers:
+        """From the probabilities (N, V, K) of view and class together; none of its rows (K,) is all 0."""
+        shares = table.sum(axis=2)
+        return cls(tuple(views), shares, table / shares[:, :, None])
+
     def take(self, rows: Sequence[int]) -> ViewAnswers:
         """Those of some walks."""
         return ViewAnswers(self.views, self.shares[rows], self.probabilities[rows])

@@ -157,8 +157,13 @@ def test_the_video_that_is_downloaded_is_annotated(shown, workplace):
 
 def test_the_page_says_what_the_file_says(shown):
     walk = shown.said["walk"]
-    assert shown.note == "walk.mp4, watched with tiny.h5"
+    # Nobody should rely on a model that was never trained.
+    assert walk["doubt"].startswith("none of its windows was answered: unsure; its confidence is below 0.")
+    done, warning = shown.note.split("\n")
+    assert done == "walk.mp4, watched with tiny.h5"
+    assert warning == f"The answer for the whole walk is not to be relied on: {walk['doubt']}."
     words = shown.tab.see("document.querySelector('#label').innerText")
+    assert "The whole walk: not to be relied on" in words
     assert walk["label"] in words
     for name, share in walk["probabilities"].items():
         assert name in words

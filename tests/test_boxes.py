@@ -244,7 +244,7 @@ def test_a_model_of_joints_has_poses_estimated_within(here, capsys, monkeypatch)
     assert "Split: train on 6 walks of 6 subjects" in out
     assert len(asked) == 6
     out = ran(capsys, "test", "--jobs", "1")
-    assert "Scores on 4 labelled walks" in out
+    assert "tested: 4 walks" in out
     assert len(asked) == 10
 
 

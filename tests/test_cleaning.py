@@ -1,5 +1,6 @@
 """From joints as an estimator sees them to joints one can measure: swaps, gaps, smoothing, and their order."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -280,6 +281,40 @@ def test_a_low_rate_and_a_short_stretch_are_left_alone():
     np.testing.assert_array_equal(smooth(short).world, short.world)
 
 
+def test_a_stretch_that_slows_down_too_far_is_left_as_it_is_and_said_to_be():
+    """A phone in the dark, or dropped frames: most steps are short, and yet there are 10 frames a second."""
+    base = line(40)
+    time = np.concatenate([np.arange(24) / 30, 0.8 + np.arange(16) / 5])
+    jitter = np.random.default_rng(4).normal(0, 0.01, base.world.shape).astype(np.float32)
+    uneven = replace(base, time=time, world=base.world + jitter, root_source="true")  # no swaps to look for
+    assert uneven.rate == pytest.approx(30)
+    cleaned = clean(uneven)
+    np.testing.assert_array_equal(cleaned.world, uneven.world)
+    assert cleaned.notes["smoothing"] == {"cutoff": None}
+    # A gap divides it: the stretch of 30 frames a second before it is filtered, the slow one after it is not.
+    divided = clean(without(uneven, slice(25, 30)))
+    assert np.abs(divided.world[:24] - uneven.world[:24]).max() > 0.005
+    np.testing.assert_array_equal(divided.world[30:], uneven.world[30:])
+    assert divided.notes["smoothing"] == {"cutoff": 6.0}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_cleaning_takes_any_frame_times_that_increase(seed):
+    chance = np.random.default_rng(seed)
+    frames = int(chance.integers(12, 60))
+    steps = chance.choice([0.001, 1 / 120, 1 / 30, 0.2, 1.5], frames, p=chance.dirichlet(np.ones(5)))
+    truth = true_poses(make_walk("happy", "front", subject=seed, seconds=2.0))
+    kept = {name: getattr(truth, name)[:frames] for name in ("image", "world", "visibility", "root")}
+    walk = replace(truth, **kept, time=np.cumsum(steps), observed=None, mended=None, unique=None)
+    walk = replace(walk, root_source="estimated", root_unit="body")  # true joints are not looked at for swaps
+    cleaned = clean(without(walk, slice(frames // 3, frames // 3 + 2)))
+    for name in ("image", "world"):
+        before, after = getattr(walk, name), getattr(cleaned, name)
+        known = cleaned.observed[:, None, None] & np.isfinite(before)
+        assert np.isfinite(after[known]).all()
+        assert np.abs(after[known]).max() <= 2 * np.abs(before[known]).max()
+
+
 def test_gaps_and_seams_are_not_smeared():
     sequence = without(line(80), slice(30, 50))
     world = sequence.world.copy()
@@ -334,6 +369,25 @@ def test_a_seam_stays_sharp():
     jump = raw.image[40] - raw.image[39]
     np.testing.assert_allclose(cleaned.image[40] - cleaned.image[39], jump, atol=0.2 * np.abs(jump).max())
     assert not cleaned.mended.any()
+
+
+@pytest.mark.parametrize(
+    "walk", [lambda: looped(laps=16), lambda: walk_seen("towards", seconds=10.0)[0]], ids=["loop", "walk"]
+)
+def test_long_walks_are_cleaned_piece_by_piece_to_the_same_joints(walk, monkeypatch):
+    sequence, found = walk(), []
+    for most in (10**6, 40):
+        monkeypatch.setattr("gait.pose.labelling.KEPT_FRAMES", most)
+        monkeypatch.setattr("gait.pose.smoothing._AT_ONCE", 100 * most)
+        tracemalloc.start()
+        cleaned = clean(sequence)
+        found.append((cleaned, tracemalloc.get_traced_memory()[1]))
+        tracemalloc.stop()
+    (whole, much), (pieces, little) = found
+    assert len(sequence) > 5 * 40
+    assert little < 0.8 * much
+    for name in ("image", "world", "mended"):
+        np.testing.assert_array_equal(getattr(pieces, name), getattr(whole, name))
 
 
 def test_swaps_are_mended_before_gaps_are_filled_between_them():

@@ -13,7 +13,8 @@ from small_walks import in_process
 from videofiles import map_here
 
 from evaluation import compare as script
-from evaluation.comparison import FILES, compare, read_finished
+from evaluation.comparison import FILES, compare
+from evaluation.finished import read_finished
 from gait import metrics
 from gait.errors import GaitmoodError
 from gait.predictions import Predictions
@@ -90,12 +91,71 @@ def test_the_simple_model_wins_where_the_large_one_is_not_told_from_it(tmp_path)
     text = " ".join(found.text().split())
     assert "The simple model wins: large (70.0 %) cannot be told from small (60.0 %)" in text
     assert "400 times fewer fitted numbers" in text
-    assert "always answering 'angry' (50.0 %) may do as well" in text
+    assert "take it" not in text
 
 
 def test_the_simplest_may_be_the_best(tmp_path):
     found = compare(runs_of(tmp_path, {"small": 9, "large": 6}, {"small": 10, "large": 4000}))
-    assert "The simplest model, small, is also the best" in found.text()
+    assert "The simplest model, small, is also the best: take it." in found.text()
+
+
+@pytest.mark.parametrize(
+    ("right", "words"),
+    [
+        (4, "By accuracy no model is worth taking: the best of them, small (40.0 %), is right no more often"),
+        (5, "By accuracy no model is worth taking: the best of them, small (50.0 %), is right no more often"),
+        (6, "But always answering 'angry' (50.0 %) may do as well as small: the difference is +10.0 ("),
+    ],
+)
+def test_who_does_no_better_than_a_constant_answer_is_not_to_be_taken(tmp_path, right, words):
+    found = compare(runs_of(tmp_path, {"small": right, "large": 3}, {"small": 10, "large": 4000}))
+    text = " ".join(found.text().split())
+    assert words in text
+    assert "take it" not in text
+    assert found.best.to_constant[0] == pytest.approx(right / 10 - 0.5)
+
+
+def test_few_people_are_said_to_be_few(tmp_path):
+    """Of five, 2 of the 32 exchanges are as far apart as can be: p is 0.0625 where all speak for one model."""
+    labels, subjects, answers = world({"small": 0, "large": 10}, people=5)
+    sizes = {"small": 10, "large": 4000}
+    few = [
+        read_finished(write_run(tmp_path / m, m, answers[m], labels, subjects, parameters=n))
+        for m, n in sizes.items()
+    ]
+    found = compare(few)
+    assert found.best.to_simplest.low == found.best.to_simplest.found == 1
+    assert found.best.to_simplest.p == metrics.lowest_exchange_p(5) == 0.0625
+    text = " ".join(found.text().split())
+    assert (
+        "With as few as 5 subjects intervals are narrower than they should be, and p cannot fall below 0.062"
+        in text
+    )
+    assert "No difference between these models could be shown with so few: test more people." in text
+    assert (
+        "With as few as" not in compare(runs_of(tmp_path / "many", {"a": 5, "b": 9}, {"a": 1, "b": 9})).text()
+    )
+
+
+def test_copies_parted_by_folds_are_left_out_and_named_with_what_they_would_have_made(tmp_path):
+    """The first two people's walks are copies, and the large model is right about them alone."""
+    labels, subjects, answers = world({"small": 5, "large": 2})
+    sizes = {"small": 10, "large": 4000}
+    runs = [write_run(tmp_path / m, m, answers[m], labels, subjects, parameters=n) for m, n in sizes.items()]
+    copies = [f"w{i}.npz" for i in range(40) if i // 2 % 10 < 2]
+    said = {"leaks": copies, "leak_reasons": {copies[0]: "the same file as w9.npz"}}
+    (runs[0] / "report.json").write_text(json.dumps(said))
+    found = compare([read_finished(folder) for folder in runs])
+    assert found.walks == 32
+    assert {row.run.model: row.accuracy[0] for row in found.rows} == {"small": 12 / 32, "large": 0}
+    for text in (found.text(), found.markdown()):
+        assert "LEAK: of 8 walks a copy lies in another fold" in text
+        assert "w0.npz: the same file as w9.npz" in text
+        assert "With them, too high: small 50.0 %, large 20.0 %." in text
+    everything = {"leaks": [f"w{i}.npz" for i in range(40)]}
+    (runs[0] / "report.json").write_text(json.dumps(everything))
+    with pytest.raises(GaitmoodError, match="walks of two people or more were expected"):
+        compare([read_finished(folder) for folder in runs])
 
 
 def test_runs_over_other_folds_or_labels_are_refused(tmp_path):
@@ -137,8 +197,49 @@ def test_the_command_writes_text_markdown_csv_and_a_picture(tmp_path, capsys, mo
 def test_too_few_runs_and_folders_that_are_none_are_refused(tmp_path):
     with pytest.raises(GaitmoodError, match="two finished runs or more"):
         script.main([str(tmp_path)])
-    with pytest.raises(GaitmoodError, match="the folder of a finished cross-validation was expected"):
-        script.main([str(tmp_path), str(tmp_path / "none")])
+    with pytest.raises(GaitmoodError, match=r"a finished cross-validation was expected .* no such folder"):
+        script.main([str(tmp_path / "one"), str(tmp_path / "none")])
+
+
+def changed(old: str, new: str):
+    return lambda path: path.write_text(path.read_text().replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "words"),
+    [
+        ("result.json", Path.unlink, "interrupted: the command that began it goes on with --resume"),
+        ("predictions.csv", Path.unlink, "no predictions.csv in it: put it back"),
+        ("folds.json", Path.unlink, "no folds.json in it: put it back"),
+        ("folds.json", lambda path: path.write_text("{}"), "there is no 'walks' in folds.json"),
+        ("folds.json", lambda path: path.write_text("{"), "folds.json cannot be read as JSON"),
+        (
+            "result.json",
+            lambda path: path.write_text("[]"),
+            "no longer as train.py --cross-validate wrote it",
+        ),
+        ("result.json", changed('"parameters"', '"x"'), "folds with parameters, training_seconds"),
+        ("predictions.csv", lambda path: path.write_text(""), "predictions.csv is empty"),
+        (
+            "predictions.csv",
+            changed("w0.npz,angry", "w0.npz,sad"),
+            "w0.npz is 'sad' in predictions.csv and 'angry' in",
+        ),
+        (
+            "predictions.csv",
+            changed("w0.npz", "other"),
+            "the walks of predictions.csv are not those that folds.json",
+        ),
+    ],
+)
+def test_what_is_gone_or_was_changed_is_named_with_what_to_do(tmp_path, file, damage, words):
+    labels, subjects, answers = world({"a": 5})
+    folder = write_run(tmp_path / "a", "a", answers["a"], labels, subjects)
+    damage(folder / file)
+    with pytest.raises(GaitmoodError) as caught:
+        read_finished(folder)
+    assert words in str(caught.value)
+    assert str(folder) in str(caught.value)
 
 
 def test_exchanging_by_hand():

@@ -124,7 +124,7 @@ def test_an_interrupted_run_does_only_what_is_missing_to_the_same_result(monkeyp
         return real(options, walks, folder)
 
     monkeypatch.setattr(cross_validation, "fit_bundle", interrupted)
-    with pytest.raises(InterruptedRunError, match=r"--resume --cross-validate loso"):
+    with pytest.raises(InterruptedRunError, match=r"--resume --model random_forest --cross-validate loso"):
         cross_validate(options)
     assert fitted == ["fold-01"]
     fitted.append("resumed")
@@ -202,5 +202,81 @@ def test_models_that_leave_out_different_walks_share_their_folds(capsys):
 )
 def test_what_cannot_be_done_is_said(flags, words, capsys):
     done = in_process(capsys, "train", *FOREST, *flags)
+    assert done.code == 2
+    assert words in done.err
+
+
+# --- Several models, interrupted -----------------------------------------------------------------------------
+
+
+COMPARED = ("--model", "random_forest,logistic_regression", "--cross-validate", "loso", "--jobs", "1")
+
+
+def interrupt_in(monkeypatch, model: str, fold: str = "fold-02") -> list[tuple[str, str]]:
+    """Ctrl-C in one fold of one model, once; the folds that were fitted."""
+    real, fitted = cross_validation.fit_bundle, []
+
+    def interrupted(options, walks, folder):
+        if (options.model, folder.name) == (model, fold) and (model, "stopped") not in fitted:
+            fitted.append((model, "stopped"))
+            raise KeyboardInterrupt
+        fitted.append((options.model, folder.name))
+        return real(options, walks, folder)
+
+    monkeypatch.setattr(cross_validation, "fit_bundle", interrupted)
+    return fitted
+
+
+def test_an_interrupted_comparison_goes_on_with_what_is_missing(monkeypatch, capsys):
+    fitted = interrupt_in(monkeypatch, "logistic_regression")
+    stopped = in_process(capsys, "train", *COMPARED, "--seed", "3")
+    assert stopped.code == 130
+    again = "python train.py --resume --model random_forest,logistic_regression --cross-validate loso"
+    assert again in stopped.err
+    done = in_process(capsys, *again.removeprefix("python ").replace("train.py", "train").split())
+    assert done.code == 0, done.err
+    folds = ["fold-01", "fold-02", "fold-03"]
+    assert [fold for model, fold in fitted if model == "random_forest"] == folds
+    assert [fold for model, fold in fitted if model == "logistic_regression"] == [
+        "fold-01",
+        "stopped",
+        *folds[1:],
+    ]
+    assert "random_forest" in done.out.split("to the constant")[1]
+    seeds = {json.loads(path.read_text())["seed"] for path in Path("runs").glob("*/options.json")}
+    assert seeds == {3}
+    assert len(list(Path("runs").glob("*-cross-validation-*"))) == 2
+
+
+def test_a_comparison_that_never_began_is_not_resumed(capsys):
+    done = in_process(capsys, "train", *COMPARED, "--resume")
+    assert done.code == 2
+    assert "no cross-validation of random_forest, logistic_regression has begun in runs/" in done.err
+
+
+def test_another_model_than_the_interrupted_one_is_not_resumed_in_its_place(monkeypatch, capsys):
+    interrupt_in(monkeypatch, "random_forest")
+    stopped = in_process(capsys, "train", *FOREST, "--cross-validate", "loso")
+    assert "--resume --model random_forest --cross-validate loso" in stopped.err
+    other = in_process(capsys, "train", "--model", "svm", "--resume", "--cross-validate", "loso")
+    assert other.code == 2
+    assert "no interrupted run in runs/ has --model svm, --cross-validate loso" in other.err
+    assert "the newest there has --model random_forest, --cross-validate loso" in other.err
+    assert (
+        in_process(capsys, "train", "--model", "random_forest", "--resume", "--cross-validate", "3").code == 2
+    )
+    assert in_process(capsys, "train", "--resume", "--cross-validate", "loso").code == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--model", "svm,svm", "--cross-validate", "loso"), "svm is named twice"),
+        (("--model", "svm", "--search", "3"), "--search is for networks; svm always searches"),
+        (("--model", "svm,mlp", "--search", "3", "--cross-validate", "loso"), "--search is for networks"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(flags, words, capsys):
+    done = in_process(capsys, "train", *flags, "--jobs", "1")
     assert done.code == 2
     assert words in done.err

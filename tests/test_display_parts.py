@@ -8,8 +8,10 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from keypoint_walks import walker
 from onnx_files import SIDE, bright_places, write_onnx
 
 from display import watching
@@ -22,6 +24,7 @@ from display.predict_options import PredictOptions, spelt_out
 from display.telling import remarks_on
 from display.watching import Job, Watched
 from gait.bundle import Bundle, KnownWalk, Record
+from gait.drawing import LEFT, RIGHT
 from gait.errors import GaitmoodError
 from gait.preprocess import ClipPreprocess, JointPreprocess
 from gait.sources import Source
@@ -51,24 +54,6 @@ class Takes:
 
 def watch_every(shots, take) -> bool:
     return watching._watch_every(shots, Passing(), Takes(take), None, endless=False)
-
-
-def test_one_frame_is_on_its_way_and_all_arrive_in_order():
-    on_way, most, arrived = set(), [0], []
-
-    def read():
-        for number in range(30):
-            on_way.add(number)
-            most[0] = max(most[0], len(on_way))
-            yield number
-
-    def write(number):
-        arrived.append(number)
-        on_way.discard(number)
-
-    assert not watch_every(read(), write)
-    assert arrived == list(range(30))
-    assert most[0] <= 1
 
 
 def test_what_reading_raises_is_raised_where_it_is_used():
@@ -157,6 +142,16 @@ def test_bars_are_as_long_as_their_probabilities():
     assert (picture == 120).all()  # drawn on a copy
 
 
+def test_the_estimators_sides_are_not_shown_as_left_and_right():
+    sequence = walker()
+    height, width = sequence.frame_size
+    picture = np.full((height, width, 3), 120, np.uint8)
+    person = Person(None, Verdict(reason=Reason.FILLING), sequence.image[9], sequence.layout)
+    drawn = Annotator(("a",)).draw(picture, moment(person), None)
+    assert (drawn != 120).any()
+    assert not any((drawn == colour).all(axis=2).any() for colour in (LEFT, RIGHT))
+
+
 def test_valence_goes_both_ways_from_its_middle():
     def grey_columns(valence):
         verdict = Verdict("a", None, np.array([1.0]), valence=valence, arousal=0.5)
@@ -182,6 +177,63 @@ def test_reasons_people_objects_and_rate_leave_their_marks():
     found = Annotator(("a",)).draw(picture, moment(), None, [thing])
     assert (found[200, 100:180] == (240, 228, 66)).all()
     assert (found[230, 120:160] == 120).all()
+
+
+SEVEN = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+LONG = ("pleasantly surprised and a little tired", "sad", "as tired as one can be after a long day")
+
+
+def somebody(number, classes, affect=True):
+    shares = np.roll(np.linspace(0, 1, len(classes)), number) / (len(classes) / 2)
+    felt = {"valence": -1.0, "arousal": 1.0} if affect else {}
+    return Person(number, Verdict(classes[int(shares.argmax())], None, shares, **felt))
+
+
+def blocks_of(drawn):
+    """Left, top, right, bottom of what was drawn in one piece, and the share of it that is drawn on."""
+    _, _, found, _ = cv2.connectedComponentsWithStats((drawn != 120).any(axis=2).astype(np.uint8))
+    return [(x, y, x + w, y + h, area / (w * h)) for x, y, w, h, area in found[1:].tolist()]
+
+
+@pytest.mark.parametrize("people", [1, 2, 4])
+@pytest.mark.parametrize("classes", [SEVEN, LONG], ids=["seven", "long"])
+@pytest.mark.parametrize("size", [(1080, 1920), (1920, 1080), (480, 640), (480, 270), (240, 136), (150, 900)])
+def test_panels_leave_neither_the_picture_nor_their_edges(size, classes, people):
+    picture = np.full((*size, 3), 120, np.uint8)
+    everybody = [somebody(number, classes) for number in range(1, people + 1)]
+    drawn = Annotator(classes).draw(picture, moment(*everybody), 30.0)
+    panels = [block for block in blocks_of(drawn) if block[4] > 0.99 and block[2] - block[0] > size[1] / 10]
+    assert len(panels) == people
+    lowest = max(bottom for *_, bottom, _ in panels)
+    assert min(min(left, top) for left, top, *_ in panels) > 0
+    assert max(right for _, _, right, *_ in panels) < size[1]
+    speed = [block for block in blocks_of(drawn) if block not in panels]
+    assert speed  # frames a second
+    assert all(lowest < top and bottom < size[0] for _, top, _, bottom, _ in speed)
+
+
+def test_a_long_name_ends_before_its_bar():
+    picture = np.full((480, 640, 3), 120, np.uint8)
+    verdict = Verdict(LONG[1], None, np.array([0.0, 1.0, 0.0]))
+    drawn = Annotator(LONG).draw(picture, moment(Person(None, verdict)), None)
+    grey = (drawn == (175, 178, 182)).all(axis=2)
+    frames = np.flatnonzero(grey.sum(axis=1) > 40)  # upper and lower lines of the bars
+    left, right = np.flatnonzero(grey[frames[0]])[[0, -1]]
+    for top, bottom in (frames[:2], frames[-2:]):  # the empty bars beside the long names
+        assert (drawn[top + 1 : bottom, left + 1 : right] == 36).all()
+        assert (drawn[top:bottom, left - 3 : left] == 36).all()
+        assert (drawn[top:bottom, : left - 3] > 150).any()
+
+
+def test_where_panels_have_no_room_the_likeliest_classes_stay():
+    picture, shares = np.full((90, 400, 3), 120, np.uint8), np.array([0.1, 0.5, 0.0, 0.3, 0.05, 0.05, 0.0])
+    drawn = Annotator(SEVEN).draw(picture, moment(Person(None, Verdict("disgust", None, shares))), None)
+    grey = np.flatnonzero(((drawn == (175, 178, 182)).all(axis=2)).sum(axis=1) > 20)
+    assert len(grey) == 2 * 3
+    for (top, bottom), colour in zip(
+        grey.reshape(-1, 2), [(86, 180, 233), (240, 228, 66), (86, 180, 233)], strict=True
+    ):
+        assert (drawn[top + 1 : bottom] == colour).all(axis=2).any()
 
 
 # --- Objects -----------------------------------------------------------------------------------------------
@@ -233,16 +285,64 @@ def test_another_network_is_refused_with_its_output(tmp_path):
 # --- Places ------------------------------------------------------------------------------------------------
 
 
-def test_names_for_the_videos_of_a_folder_are_never_the_same(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("names", "stems"),
+    [
+        (("a.mp4", "a.avi", "x/a.mp4", "x-a.mov", "ü 1.mp4"), "a.mp4 a.avi x-a.mp4 x-a.mov ü-1"),
+        (("walk 1.mp4", "walk-1.mp4"), "walk-1.mp4 walk-1.mp4-2"),
+        (("happy/anna.mp4", "happy-anna.mp4"), "happy-anna.mp4 happy-anna.mp4-2"),
+        (("a b.mp4", "a-b.mp4", "a-b.mp4-2.mov"), "a-b.mp4 a-b.mp4-3 a-b.mp4-2"),
+        (("Anna.mp4", "anna.mp4"), "Anna.mp4 anna.mp4-2"),  # one file on Windows and macOS
+        (("e\u0301.mp4", "\u00e9.mp4"), "é.mp4 é.mp4-2"),  # one file on macOS
+        ((f"{'é' * 99}1.mp4", f"{'é' * 99}2.mp4"), f"{'é' * 50} {'é' * 50}-2"),
+    ],
+)
+def test_names_for_the_videos_of_a_folder_are_never_the_same(names, stems, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = ("a.mp4", "a.avi", "x/a.mp4", "x-a.mov", "ü 1.mp4")
     Path("in").mkdir()
     sources = [Source(name, "file", Path("in") / name) for name in names]
     chosen = choose_destinations(PredictOptions("in", json=Path("out")), sources)
-    files = [one.json.name for one in chosen]
-    assert len(set(files)) == len(names)
+    files = [one.json.name.removesuffix(".json") for one in chosen]
+    assert files == stems.split(" ")
+    assert len(set(map(str.casefold, files))) == len(names)
     assert {one.json.parent for one in chosen} == {Path("out")}
-    assert files[-1] == "ü-1.json"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_folder_that_was_made_goes_again_where_nothing_came_into_it(named, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = PredictOptions("v.mp4", json=Path("o.json")) if named else PredictOptions("v.mp4")
+    (one,) = choose_destinations(options, [Source("v.mp4", "file", Path("v.mp4"))])
+    folder = one.json.parent
+    assert list(folder.iterdir()) == []  # trying whether it can be written left nothing
+    one.remove_empty_folders()
+    assert folder.exists() == named  # one that was there is the user's
+    one.make_folders()
+    one.json.write_text("mine")
+    one.remove_empty_folders()
+    assert one.json.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (f"{'n' * 245}.json", "nothing can be written there .*a shorter name"),
+        pytest.param(
+            "/proc/x.json",
+            "/proc/x.json: nothing can be written there",
+            marks=pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux has a /proc"),
+        ),
+    ],
+)
+def test_a_place_that_takes_no_file_is_refused_before_work_begins(place, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = Source("v.mp4", "file", Path("v.mp4"))
+    with pytest.raises(GaitmoodError, match=words):
+        choose_destinations(PredictOptions("v.mp4", json=Path(place)), [source])
+    if place.startswith("/"):
+        with pytest.raises(GaitmoodError, match="--runs /proc/runs: no folder can be made there"):
+            choose_destinations(PredictOptions("v.mp4", runs=Path("/proc/runs")), [source])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_camera_writes_only_what_is_named(tmp_path, monkeypatch):
@@ -260,6 +360,7 @@ def test_a_camera_writes_only_what_is_named(tmp_path, monkeypatch):
         (["v.mp4", "--objects"], ["v.mp4", "--objects", ""]),
         (["--objects", "v.mp4"], ["--objects", "", "v.mp4"]),
         (["--objects", "m.ONNX", "v.mp4"], ["--objects", "m.ONNX", "v.mp4"]),
+        (["--objects", "yolo.pt", "v.mp4"], ["--objects", "yolo.pt", "v.mp4"]),
         (["--no-objects", "v.mp4"], ["v.mp4"]),
     ],
 )

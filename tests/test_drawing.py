@@ -209,6 +209,19 @@ def test_joints_over_a_frame_are_where_the_picture_has_them():
     assert max(rows) < bottom + 5
 
 
+def test_joints_of_unknown_sides_have_one_colour():
+    sequence, green = walker(), (0, 158, 115)
+    frame = np.full((*sequence.frame_size, 3), 90, np.uint8)
+    picture = draw_over(frame, sequence.image[9], sequence.layout, colour=green)
+    layout = find_layout(sequence.layout)
+    for joint in ("left_shoulder", "right_shoulder", "left_ankle", "right_ankle"):
+        x, y = sequence.image[9, layout.index(joint)]
+        assert np.abs(np.subtract(colour_at(picture, x, y), green)).max() < 20
+    assert not any((picture == colour).all(axis=2).any() for colour in (LEFT, RIGHT, MIDDLE))
+    sides = draw_over(frame, sequence.image[9], sequence.layout)
+    assert ((sides != frame).any(axis=2) == (picture != frame).any(axis=2)).all()  # the same lines and edges
+
+
 def test_nothing_is_drawn_over_a_frame_without_joints():
     frame = np.full((40, 30, 3), 7, np.uint8)
     assert (draw_over(frame, np.full((17, 2), np.nan), "coco17") == frame).all()

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keypoint_walks import walker
 
 from gait import features
 from gait.errors import GaitmoodError
@@ -10,6 +11,8 @@ from gait.models import mdt_gcn
 from gait.models.attention import AxisGate, BodyParts, bi_focus, part_shares
 from gait.models.graph import AdaptiveGraphConvolution, GraphConvolution, temporal_convolution
 from gait.models.published import load_published, published_model
+from gait.preprocess import JointPreprocess
+from gait.preprocess.windows import MemoryEntry, make_walk
 from gait.skeleton import adjacency, find_layout
 
 V = 16
@@ -91,12 +94,13 @@ def test_published_weights_are_taken_whole_or_not_at_all(recorded):
 
 
 @pytest.mark.realdata
-def test_movement_channels_are_the_published_ones_where_no_seam_is(recorded):
-    """Their velocity is the difference to the next frame; from that, the other channels are theirs."""
-    movement = recorded[1]["movement"][..., 0].transpose(0, 2, 3, 1)
-    clip = np.concatenate([np.zeros_like(movement[..., :3]), movement[..., :3]], axis=-1)
-    _, ours = mdt_gcn.PostureAndMovement()(clip)
-    np.testing.assert_allclose(np.array(ours), movement, atol=1e-5)
+def test_the_published_form_makes_the_published_channels_of_positions(recorded):
+    """Whatever the preprocessing's velocity; theirs of the last frame looks behind the clip."""
+    joint, movement = (recorded[1][name][..., 0].transpose(0, 2, 3, 1) for name in ("joint", "movement"))
+    clip = np.concatenate([joint, 24 * movement[..., :3], drawn(*joint.shape)], axis=-1)
+    posture, ours = mdt_gcn.PostureAndMovement(published=True)(clip)
+    np.testing.assert_array_equal(np.array(posture), joint)
+    np.testing.assert_allclose(np.array(ours)[:, :-1], movement[:, :-1], atol=1e-5)
 
 
 # --- Blocks against the formulas ---------------------------------------------------------------------------
@@ -113,6 +117,28 @@ def test_channels_by_hand():
     np.testing.assert_allclose(movement[..., 6], direction, rtol=1e-5)
     np.testing.assert_allclose(movement[:, 3, 7, 7], direction[:, 3, 7] - direction[:, 2, 7], atol=1e-6)
     assert not movement[:, 0, :, [3, 4, 5, 7]].any()
+
+
+def test_the_published_form_takes_steps_where_ours_takes_velocities(built):
+    """Of a walk through the preprocessing: torso lengths a frame, to the next; ours a second, about each frame."""
+    how, entry = JointPreprocess(length=8, rate=24.0), MemoryEntry()
+    how.store(walker(), entry)
+    inputs = how.to_input(how.read(make_walk("walk", entry), 5)[None])
+    ours, theirs = (
+        np.array(keras.Model(model.input, model.get_layer("channels").output)(inputs)[1]) for model in built
+    )
+    steps = np.diff(entry.read("joints")[5:13], axis=0)
+    np.testing.assert_allclose(theirs[0, :7, :, :3], steps, atol=1e-6)
+    np.testing.assert_allclose(theirs[0, 7, :, :3], steps[6], atol=1e-6)
+    np.testing.assert_allclose(theirs[0, 1:7, :, 3:6], np.diff(steps, axis=0), atol=1e-6)
+    np.testing.assert_allclose(ours[0, 1:7, :, :3], 24 * (steps[1:] + steps[:-1]) / 2, atol=1e-4)
+
+
+def test_a_model_file_from_before_keeps_the_velocities_it_learned():
+    config = mdt_gcn.PostureAndMovement(published=True).get_config()
+    assert mdt_gcn.PostureAndMovement.from_config(config).published
+    del config["published"]
+    assert not mdt_gcn.PostureAndMovement.from_config(config).published
 
 
 def test_graph_convolution():
@@ -164,7 +190,7 @@ def test_a_block_goes_over_joints_and_over_frames_with_ways_around(name, C, stri
     """ReLU of the graph convolution and a way around it, then over frames, and a way around both but in block 1."""
     T, filters = 7, 6
     inputs = keras.Input((T, V, C))
-    model = keras.Model(inputs, mdt_gcn._block(inputs, filters, stride, name))
+    model = keras.Model(inputs, mdt_gcn._block(inputs, filters, stride, name, around_both=way != "none"))
     for i, layer in enumerate(model.layers):
         layer.set_weights([np.abs(drawn(*w.shape, seed=10 * i + j)) for j, w in enumerate(layer.weights)])
     weights = {layer.name: [np.array(w) for w in layer.weights] for layer in model.layers if layer.weights}

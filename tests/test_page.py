@@ -122,7 +122,7 @@ def test_the_page_holds_what_the_report_holds():
     found = Reader(page(report, {}, {}))
     for words in (
         "Test on videosTest", "cnn_lstm", "This test cannot tell the model from always answering 'angry'",
-        "always answering 'angry' (most frequent in training)", "chance (guessing among 3 classes)",
+        "always answering 'angry' (none was more frequent in training)", "chance (guessing among 3 classes)",
         "broken.mp4", "the file is empty", *predictions.names, *EMOTIONS,
     ):  # fmt: skip
         assert words in found.text
@@ -252,6 +252,7 @@ def test_pictures_are_inside_and_whole():
 def test_the_surest_mistakes_come_first():
     assert worst_mistakes(mixed()) == [4, 1, 3]
     assert worst_mistakes(mixed(), most=2) == [4, 1]
+    assert worst_mistakes(mixed(), leaked=[False] * 4 + [True, *[False] * (len(mixed().names) - 5)]) == [1, 3]
     found = read(mixed()).text
     listed = found[found.index("The worst mistakes") : found.index("All walks")]
     assert re.findall(r"walk\d", listed) == ["walk4", "walk1", "walk3"]

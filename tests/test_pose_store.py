@@ -90,7 +90,11 @@ def test_pickled_object_is_not_run(tmp_path):
     [
         ({"world": np.zeros((7, 4, 3))}, r"image: shape \(7, 4, 2\) expected"),
         ({"visibility": None}, "visibility expected"),
-        ({"facts": None}, "keypoint file"),
+        ({"facts": None}, "keypoint file of this project .* this one holds image, mended, .*write it anew"),
+        (
+            {"facts": None, "joint_names": 1, "camera_rotation": 1},
+            "true joints that python -m synthesis writes",
+        ),
         ({"facts": np.array("no json")}, "keypoint file"),
         ({"facts": np.array('{"gaitmood_pose": 99}')}, "format 99 is newer"),
         ({"facts": np.array('{"gaitmood_pose": 1}')}, "layout"),

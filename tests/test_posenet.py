@@ -14,6 +14,7 @@ from keypoint_walks import walker
 from small_walks import in_process
 from videofiles import map_here
 
+from benchmarks import posenet as bench
 from benchmarks.posenet import compare
 from gait import bundle as bundles
 from gait.errors import BundleError, GaitmoodError
@@ -482,3 +483,30 @@ def test_a_network_that_sees_somebody_everywhere_does_no_harm(tiny, tmp_path):
     assert len(sequence) == 6
     assert sequence.layout == "gait16" or sequence.coverage == 0
     assert np.nanmax(np.abs(sequence.image), initial=0) < 4 * 96
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "needs a pose network that you have trained"),
+        (("--clips", "nowhere"), "--clips: a folder with videos (.mp4) was expected, found nowhere"),
+        (("--views", "nowhere"), "--views: of front, back, left, right, oblique, any were expected"),
+        (("--walks", "0"), "--walks: a number above 0 was expected"),
+    ],
+)
+def test_what_cannot_be_measured_is_named(tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GaitmoodError) as refused:
+        bench.main(arguments)
+    assert words in str(refused.value)
+
+
+def test_measuring_names_what_failed_and_says_when_nothing_is_left(monkeypatch, capsys):
+    monkeypatch.setattr(bench, "map_items", map_here)
+
+    def fail(item):
+        raise GaitmoodError(f"walk {item} is broken")
+
+    with pytest.raises(GaitmoodError, match="front: nothing could be measured"):
+        bench.measure(fail, [7], "front", 1)
+    assert "front, 7: walk 7 is broken" in capsys.readouterr().err

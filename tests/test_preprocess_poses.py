@@ -263,7 +263,7 @@ def test_one_joint_that_is_never_known_is_named_and_does_not_stop_features(tmp_p
 def test_a_damaged_keypoint_file(tmp_path, store, how):
     (tmp_path / "b.npz").write_bytes(b"PK nothing")
     why = reason(how, Sample(tmp_path / "b.npz", "b.npz", keypoints=WalkInFile()), store)
-    assert "keypoint file of this project" in why
+    assert why.startswith("a keypoint file of this project")  # whoever says it names the file before
 
 
 def test_an_unknown_estimator_is_refused_before_any_work(tmp_path, store, seen):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -14,7 +15,7 @@ from small_walks import in_process
 from videofiles import map_here
 
 from evaluation import compare as script
-from evaluation.comparison import Finished
+from evaluation.finished import Finished
 from evaluation.probing import identity_lines, occlusion_lines, speed_lines, view_lines
 from gait.bundle import Bundle, Record
 from gait.features import FEATURES
@@ -28,14 +29,15 @@ from training import cross_validation
 
 NAMES = tuple(f"w{i:02d}" for i in range(36))
 LABELS = ("angry", "neutral", "sad") * 12
+PEOPLE = tuple(f"p{i // 3 % 6}" for i in range(36))
 
 
-def run_of(model="m", said=LABELS, **noted) -> Finished:
-    """A finished run of one fold that answered so and noted this."""
+def run_of(model="m", said=LABELS, leaks=(), **noted) -> Finished:
+    """A finished run of one fold, over six people, that answered so and noted this."""
     classes = ("angry", "neutral", "sad")
     p = np.eye(3)[[classes.index(a) for a in said]] * 0.7 + 0.1
-    predictions = Predictions(NAMES, classes, p, LABELS, ("p",) * 36, (1,) * 36)
-    return Finished(Path("x"), model, predictions, {}, (noted,))
+    predictions = Predictions(NAMES, classes, p, LABELS, PEOPLE, (1,) * 36)
+    return Finished(Path("x"), model, predictions, {}, (noted,), dict.fromkeys(leaks, ""))
 
 
 # --- Hiding ------------------------------------------------------------------------------------------------
@@ -107,26 +109,63 @@ def test_the_representation_is_what_enters_the_last_layer():
 
 def test_nearest_and_chance_by_hand():
     rows = np.array([[0.0, 5], [0.1, 5], [9, 5], [9.1, 5]])
-    assert shared_with_nearest(rows, ["a", "a", "b", "b"]) == (1.0, pytest.approx(1 / 3))
-    assert shared_with_nearest(rows, ["a", "b", "a", "b"]) == (0.0, pytest.approx(1 / 3))
+    for names, right in ((["a", "a", "b", "b"], True), (["a", "b", "a", "b"], False)):
+        hits, by_chance = shared_with_nearest(rows, names)
+        assert hits.tolist() == [right] * 4
+        assert by_chance == pytest.approx(1 / 3)
+    assert shared_with_nearest(rows, ["a", "a", "b", "c"])[0].tolist() == [True, True, False, False]
 
 
 # --- Lines -------------------------------------------------------------------------------------------------
 
 
+def identity(subject: int, emotion: int, of="held-out") -> dict:
+    """So many of each person's six walks lie nearest to one of the same subject, of the same emotion."""
+    place = {name: i // 18 * 3 + i % 3 for i, name in enumerate(NAMES)}
+    hits = {name: [at < subject, at < emotion] for name, at in place.items()}
+    return {"of": of, "subject": [subject / 6, 0.1], "emotion": [emotion / 6, 0.4], "hits": hits}
+
+
 def test_a_model_of_the_person_is_called_one():
-    person = run_of("person", identity={"subject": [0.9, 0.05], "emotion": [0.4, 0.3]})
-    feeling = run_of("feeling", identity={"subject": [0.2, 0.05], "emotion": [0.8, 0.3]})
-    text = "\n".join(identity_lines([person, feeling, run_of("none", identity=None)]))
-    assert "person: the subject 90% (5%), the emotion 40% (30%): tells the person better" in text
-    assert "feeling: the subject 20% (5%), the emotion 80% (30%): tells the emotion better" in text
+    person, feeling, neither = (
+        run_of(name, identity=identity(*counts))
+        for name, counts in (("person", (5, 2)), ("feeling", (1, 6)), ("neither", (1, 3)))
+    )
+    text = "\n".join(identity_lines([person, feeling, neither, run_of("none", identity=None)]))
+    assert "person (held-out): the subject 83.3 % (83.3 to 83.3 %), by chance 10.0 %" in text
+    assert "emotion 33.3 % (33.3 to 33.3 %), by chance 40.0 %: tells the person better" in text
+    assert text.count(": tells the emotion better") == 2
     assert "none: subjects unknown" in text
+
+
+def test_where_people_disagree_no_verdict_is_given():
+    """Of half of the people every walk is known by its person, of the others by its emotion."""
+    first = {"p0", "p1", "p2"}
+    hits = {name: [who in first, who not in first] for name, who in zip(NAMES, PEOPLE, strict=True)}
+    noted = {"of": "training", "subject": [0.5, 0.2], "emotion": [0.5, 0.2], "hits": hits}
+    (_, text, *_) = identity_lines([run_of("svm", identity=noted)])
+    assert text.endswith("cannot be told which it tells better")
+    assert (
+        "svm (training; of the features themselves, the same for all classical models): the subject 50.0 % ("
+        in text
+    )
+
+
+def test_the_walks_left_out_speak_before_those_of_training():
+    run = run_of("m", identity=identity(5, 2, of="training"))
+    both = replace(run, folds=(*run.folds, {"identity": identity(1, 6)}))
+    assert "m (held-out): the subject 16.7 %" in identity_lines([both])[1]
+
+
+def test_shares_that_older_runs_noted_are_read_without_a_verdict():
+    (_, text, *_) = identity_lines([run_of("old", identity={"subject": [0.9, 0.05], "emotion": [0.4, 0.3]})])
+    assert "old (training): the subject 90.0 %, by chance 5.0 %, the emotion 40.0 %" in text
+    assert "an older run, without intervals" in text
 
 
 @pytest.mark.parametrize("lines", [identity_lines, speed_lines, view_lines, occlusion_lines])
 def test_runs_from_before_the_probes_are_said_to_be_such(lines):
-    (_, text, *_) = lines([run_of("old")])
-    assert text == "  old: this run did not note it; cross-validate again"
+    assert "  old: this run did not note it; cross-validate again" in lines([run_of("old")])
 
 
 def test_a_model_of_the_speed_falls_to_chance_where_speeds_are_alike():
@@ -134,25 +173,54 @@ def test_a_model_of_the_speed_falls_to_chance_where_speeds_are_alike():
     speed = {name: float(i // 12) + 0.01 * (i % 12) for i, name in enumerate(NAMES)}
     by_speed = [("sad", "neutral", "angry")[i // 12] for i in range(36)]
     noted = {"speed": speed, "floors": {SPEED: dict(zip(NAMES, by_speed, strict=True))}}
-    (_, text) = speed_lines([run_of("knows", said=LABELS, **noted)])
-    assert "knows: 100.0% (100.0%); speed alone 33.3% (33.3%)" in text
+    (*_, text) = speed_lines([run_of("knows", said=LABELS, **noted)])
+    assert "knows (36 walks, by speed): 100.0 % (" in text
+    assert ") [100.0 %]; speed alone 33.3 % (" in text
+
+
+def test_chance_is_the_same_among_walks_of_like_speed_where_a_class_walks_slowly_only():
+    """Sad is in the slowest third alone: who always answers sad is right of one class in three, matched or not."""
+    speed = {
+        name: (0.0 if label == "sad" else 1.0) + 0.01 * i
+        for i, (name, label) in enumerate(zip(NAMES, LABELS, strict=True))
+    }
+    (*_, text) = speed_lines([run_of("keypoint_lstm", said=["sad"] * 36, speed=speed)])
+    assert (
+        "keypoint_lstm (36 walks, by how much what the model sees changes from frame to frame): 33.3 % ("
+        in text
+    )
+    assert text.endswith("[33.3 %]")
+
+
+def test_walks_without_a_speed_are_counted_and_named():
+    speed = {name: None if i < 2 else float(i) for i, name in enumerate(NAMES)}
+    (*_, text) = speed_lines([run_of("svm", speed=speed)])
+    assert "svm (34 of 36 walks, by walking speed): 100.0 %" in text
+    assert text.endswith("; not known of w00, w01")
+
+
+def test_copies_in_other_folds_are_asked_nothing():
+    speed = {name: float(i) for i, name in enumerate(NAMES)}
+    (*_, text) = speed_lines([run_of("svm", leaks=NAMES[:6], speed=speed)])
+    assert "svm (30 walks" in text
 
 
 def test_views_with_enough_walks_are_scored_by_themselves():
     view = {name: ("towards" if i < 30 else "away" if i < 34 else None) for i, name in enumerate(NAMES)}
     said = [y if i < 15 else "angry" for i, y in enumerate(LABELS)]
     (_, text) = view_lines([run_of("m", said=said, view=view)])
-    assert "towards 66.7% of 30" in text
+    assert re.search(r"towards 66\.7 % \(\d+\.\d to \d+\.\d %\) of 30", text)
     assert "away" not in text
 
 
 def test_hiding_what_a_model_lives_on_is_seen():
     gone = dict.fromkeys(NAMES, "angry")
-    (_, text) = occlusion_lines(
+    (_, whole, *parts) = occlusion_lines(
         [run_of("m", hidden={"arms": dict(zip(NAMES, LABELS, strict=True)), "legs": gone})]
     )
-    assert "arms 100.0%, 0% change" in text
-    assert "legs 33.3%, 67% change" in text
+    assert whole.startswith("  m (100.0 % (")
+    assert "+0.0 points (+0.0 to +0.0), 0% change" in parts[0]
+    assert "without legs: 33.3 % (33.3 to 33.3 %), -66.7 points (-66.7 to -66.7), 67% change" in parts[1]
 
 
 def test_runs_note_what_the_probes_read(tmp_path, capsys, monkeypatch):
@@ -168,9 +236,15 @@ def test_runs_note_what_the_probes_read(tmp_path, capsys, monkeypatch):
     fold = json.loads((Path(runs[0]) / "repeat-1/fold-01/result.json").read_text())
     assert set(fold["hidden"]) == {"arms", "legs", "head", "trunk"}
     assert all(np.isfinite(list(fold["speed"].values())))
+    asked = [
+        json.loads(path.read_text())["identity"]
+        for path in sorted(Path(runs[0]).glob("repeat-1/*/result.json"))
+    ]
+    # One of the folds leaves two people out, the other one.
+    assert sorted((one["of"], len(one["hits"])) for one in asked) == [("held-out", 4), ("training", 4)]
     probes = ("--identity", "--speed", "--view", "--occlusion")
     assert script.main([*runs, *probes, "--output", "out"]) == 0
     printed = capsys.readouterr().out
-    for words in ("tells the", "Speed-matched", "View:", "Occlusion:"):
+    for words in ("(held-out", "Speed-matched", "View:", "Occlusion:"):
         assert words in printed
     assert "Identity" in Path("out/probes.txt").read_text()

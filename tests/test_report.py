@@ -151,7 +151,7 @@ def test_labels_of_other_classes_are_refused_with_both_named():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "cannot read"),
+        ("", "is empty"),
         ("video,label\na,b\n", "expected the columns video, true"),
         ("video,true,predicted,subject,clips,p_x,p_y\na,x,x,,1,1.0\n", "row 2 has 6 cells, expected 7"),
         ("video,true,predicted,subject,clips,p_x,p_y\na,x,x,,1,1.0,high\n", "damaged"),
@@ -217,7 +217,7 @@ neutral      0      0        2
 accuracy: 75.0 % (95 % interval 25.0 to 100.0 %, resampling 4 videos, subjects unknown)
 balanced accuracy: 75.0 % (50.0 to 100.0 %)
 macro F-score: 55.6 % (33.3 to 100.0 %)
-always answering 'neutral' (most frequent in training): 50.0 %
+always answering 'neutral' (none was more frequent in training): 50.0 %
 chance (guessing among 3 classes): 33.3 %
 accuracy less that of always answering 'neutral': +25.0 points (95 % interval +0.0 to +75.0)
 stated probability of the answers, mean: 70.0 % (expected calibration error 5.0 %)
@@ -252,7 +252,12 @@ def test_leaks_come_first_with_the_score_without_them():
 
     assert text.index("LEAK: 2 of these walks were in training:\n  walk000.mp4\n") < text.index("Predictions")
     assert "Without them (2 walks): accuracy 0.0 % (" in text
-    assert "accuracy: 50.0 %" in text
+    assert (
+        "With them it would be 50.0 %, which is too high: all that is scored below is without them." in text
+    )
+    below = text[text.index("Scores on 2 labelled walks") :]
+    assert "\naccuracy: 0.0 % (" in below
+    assert "50.0" not in below
     assert "right, leak" in text
     assert report_json(report)["scores"]["accuracy"] == 0.5
     assert report_json(report)["scores_without_leaks"]["accuracy"] == 0
@@ -305,8 +310,8 @@ def test_the_verdict_holds_the_interval_against_the_best_constant_answer(right_o
 
     assert report_json(report)["scores"]["verdict"] == verdict
     assert words + " 'happy' (50.0 %)" in report_text(report)
-    assert "always answering 'angry' (most frequent in training): 0.0 %" in report_text(report)
-    assert "always answering 'happy' (most frequent in this test): 50.0 %" in report_text(report)
+    assert "always answering 'angry' (none was more frequent in training): 0.0 %" in report_text(report)
+    assert "always answering 'happy' (none is more frequent in this test): 50.0 %" in report_text(report)
 
 
 def test_what_is_resampled_is_said_for_people_known_partly_known_and_unknown():

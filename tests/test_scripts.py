@@ -1,6 +1,7 @@
 """The scripts end to end, on small synthetic walks: what they print, what they write and how they leave."""
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 from small_walks import SMALL, command, in_process, in_subprocess, make_walks, square_frames
 
+from gait.errors import WRONG_USE
+from gait.options import run_script
 from gait.predictions import Predictions
 from gait.video import write_video
 
@@ -131,7 +134,7 @@ def test_an_unlabelled_walk_is_predicted_and_not_scored(tested):
     folder, ran = tested
     (line,) = [line for line in ran.out.splitlines() if line.startswith("who knows")]
     assert not line.endswith(("right", "wrong"))
-    assert "Scores on 7 labelled walks" in ran.out
+    assert "Scores on 6 labelled walks" in ran.out  # without the leak
     report = json.loads((the_run(folder, "test-cnn_lstm") / "report.json").read_text())
     (walk,) = [w for w in report["walks"] if w["video"].startswith("who knows")]
     assert walk["true"] is None
@@ -146,16 +149,18 @@ def test_files_and_console_agree(tested):
     assert table.classes == tuple(report["classes"]) == tuple(sorted(CLASSES))
     assert table.names == tuple(walk["video"] for walk in report["walks"])
     assert table.predicted == tuple(walk["predicted"] for walk in report["walks"])
-    pairs = [(a, b) for a, b in zip(table.labels, table.predicted, strict=True) if a is not None]
-    accuracy = sum(a == b for a, b in pairs) / len(pairs)
-    assert report["scores"]["accuracy"] == pytest.approx(accuracy)
-    assert f"accuracy: {100 * accuracy:.1f} %" in ran.out
+    said = zip(table.names, table.labels, table.predicted, strict=True)
+    right = {name: label == answer for name, label, answer in said if label is not None}
+    assert report["scores"]["accuracy"] == pytest.approx(sum(right.values()) / len(right))
+    assert f"With them it would be {100 * report['scores']['accuracy']:.1f} %" in ran.out
+    right.pop("sad/renamed.mp4")  # what is told is without the leak
+    assert f"\naccuracy: {100 * sum(right.values()) / len(right):.1f} %" in ran.out
     assert report["leaks"] == ["sad/renamed.mp4"]
     assert [entry["video"] for entry in report["left_out"]] == ["happy/zero.mp4"]
     assert (run / "report.txt").read_text(encoding="utf-8") in ran.out
     assert (run / "confusion.png").read_bytes().startswith(b"\x89PNG")
     page = (run / "report.html").read_text(encoding="utf-8")
-    wrong = sum(a != b for a, b in pairs)
+    wrong = len(right) - sum(right.values())
     assert page.count('src="data:image/jpeg') == min(wrong, 6)
     assert page.count('src="data:image/png') == 1  # how sure, and how right
     with (run / "predictions.csv").open(encoding="utf-8", newline="") as file:
@@ -415,3 +420,23 @@ def test_synthetic_walkers_go_through_both_scripts(tmp_path):
     assert ran.code == 0, ran.err
     assert "Scores on 8 labelled walks" in ran.out
     assert "leak" not in ran.out.lower()
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENAMETOOLONG, "Choose a shorter name."),
+        (errno.EACCES, "choose another place"),
+        (errno.ENOSPC, "The disk is full"),
+        (errno.EBADF, None),  # a mistake of ours: its traceback is of use
+    ],
+)
+def test_an_error_of_the_system_comes_with_what_to_do(number, words, capsys):
+    def fail(_):
+        raise OSError(number, os.strerror(number), "a place")
+
+    with pytest.raises(SystemExit if words else OSError) as left:
+        run_script(fail)
+    if words:
+        assert left.value.code == WRONG_USE
+        assert words in capsys.readouterr().err

@@ -381,6 +381,8 @@ def test_a_video_of_nobody_is_named(here, capsys, monkeypatch):
         (("walk.npz", "--output", "nowhere/a.gif"), 2, "there is no folder nowhere"),
         (("walk.npz", "--height", "20"), 2, "64 to 2160 pixels were expected"),
         (("walk.npz", "--elevation", "95"), 2, "-89 to 89 degrees were expected"),
+        (("walk.npz", "--azimuth", "inf"), 2, "--azimuth: -360 to 360 degrees were expected, found inf"),
+        (("walk.npz", "--orbit", "nan"), 2, "--orbit: -3600 to 3600 degrees were expected, found nan"),
         (("walk.npz", "--video", "gone.mp4"), 2, "gone.mp4: cannot be opened (No such file or directory)"),
         (("walk.npz", "--video", "empty.mp4"), 2, "Without a video: --alone"),
         (("none.npz",), 3, "none.npz: "),

@@ -38,6 +38,22 @@ def test_words_for_sources():
         find_sources("gone.mp4")
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://host:554/path", "rtsp://host:554/path"),
+        ("rtsp://user:secret@127.0.0.1:1/x", "rtsp://127.0.0.1:1/x"),
+        ("rtsp://user:se%40cr@et@host/x", "rtsp://host/x"),
+        ("rtsp://user:se/cr#e?t@[::1]:554/x?key=secret", "rtsp://[::1]:554/x"),
+        ("https://host/a@b/walk.m3u8?token=secret&to=a@b#t", "https://host/a@b/walk.m3u8"),
+        ("http://host?key=secret", "http://host"),
+    ],
+)
+def test_an_address_is_shown_without_what_is_secret_in_it(address, shown):
+    (source,) = find_sources(address)
+    assert source == Source(shown, "stream", address)
+
+
 def test_a_folder_gives_its_videos_by_name_and_hints_at_pictures():
     Path("in/deeper").mkdir(parents=True)
     for name in ("in/b.mp4", "in/a.mp4", "in/deeper/c.mp4"):

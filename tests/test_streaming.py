@@ -16,9 +16,11 @@ from gait.bundle import Record
 from gait.clips import Sampler, resample
 from gait.pose.tracking import Landmarks, PeopleTracker, Region
 from gait.pose.watching import Watcher
+from gait.predictions import Predictions
 from gait.preprocess import JointPreprocess
 from gait.preprocess.windows import MemoryEntry, store_seen
 from gait.streaming.abstaining import ABOVE_CHANCE, Reason, calibrate, find_threshold
+from gait.streaming.doubting import Doubts
 from gait.streaming.judging import Averager
 from gait.streaming.looking import look
 from gait.streaming.moments import Shot, Verdict, Window
@@ -195,6 +197,31 @@ def test_people_are_averaged_each_by_themselves_and_a_reason_interrupts():
     assert averager.take(2, answer(0.0, 1.0)).emotion == "b"
     assert averager.take(1, Verdict(reason=Reason.STILL)).reason is Reason.STILL
     np.testing.assert_allclose(averager.take(1, answer(0.2, 0.8)).probabilities, [0.2, 0.8])
+
+
+def test_a_walk_is_in_doubt_where_its_windows_or_its_confidence_are():
+    def said_of(confidence):
+        return Predictions(
+            ("w",), ("a", "b"), np.array([[confidence, 1 - confidence]]), (None,), (None,), (1,)
+        )
+
+    doubts = Doubts(0.6, 4.0)
+    for number, reason in (
+        (1, Reason.FILLING),
+        (1, Reason.STILL),
+        (1, Reason.STILL),
+        (1, Reason.UNSURE),
+        (2, Reason.FILLING),
+    ):
+        doubts.hear(number, Verdict(reason=reason))
+    assert doubts.about(1, said_of(0.9)) == "none of its windows was answered: not walking"
+    assert doubts.about(2, said_of(0.9)) == "no window of 4.0 s was full"
+    assert doubts.about(3, said_of(0.5)) == "no window of 4.0 s was full; its confidence is below 0.60"
+    doubts.hear(2, Verdict("a"))
+    assert doubts.about(1, said_of(0.9)) is not None
+    assert doubts.about(2, said_of(0.6)) is None
+    assert doubts.about(2, said_of(0.59)) == "its confidence is below 0.60"
+    assert doubts.about(None, said_of(0.9)) is None  # nobody is followed: one walk, whoever was in it
 
 
 def test_the_threshold_is_where_answers_become_right_more_often_than_wrong():

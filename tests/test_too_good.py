@@ -1,5 +1,7 @@
 """A report distrusts what is too good: all right, or more often right than the raters themselves would be."""
 
+import re
+
 import pytest
 from test_report import report_of
 
@@ -28,6 +30,14 @@ def test_all_right_is_a_warning_sign():
     assert "Look for the answer" in report_json(report)["too_good"]
 
 
+def test_nearly_all_right_is_one_as_well():
+    """Without raters; 98 % of real walks with the answer put into their joints were not suspected before."""
+    text = " ".join(report_text(report_of(LABELS, with_wrong(1), subjects=SUBJECTS)).split())
+    assert re.search(
+        r"TOO GOOD TO BE TRUE: an accuracy of 9\d\.\d % at the least, and people agree far less", text
+    )
+
+
 def test_the_neighbour_that_is_right_as_often_is_named():
     report = report_of(LABELS, LABELS, options={"floors": {"nearest training walk": LABELS}})
     assert "nearest training walk is right about all of them, too" in " ".join(report_text(report).split())
@@ -38,7 +48,8 @@ def test_the_neighbour_that_is_right_as_often_is_named():
     [
         (LABELS[:9], LABELS[:9]),  # nine may be luck
         (["sad"] * 60, ["sad"] * 60),  # so does who always answers sad
-        (LABELS, with_wrong(1)),
+        (LABELS, with_wrong(9)),  # 85 %: the interval reaches below nine tenths
+        (["sad"] * 59 + ["happy"], ["sad"] * 60),  # 98 %, and no better than always sad
     ],
 )
 def test_what_may_be_luck_or_skill_is_not_suspected(labels, answers):

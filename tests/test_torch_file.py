@@ -137,9 +137,16 @@ def arrays():
     }
 
 
+def state_of(tensors):
+    """As a module of PyTorch gives it: an ordered dictionary with versions of its layers as an attribute."""
+    state = OrderedDict(tensors)
+    state._metadata = OrderedDict({"": {"version": 1}, "a": {"version": 2}})
+    return state
+
+
 def test_a_checkpoint_of_a_training_script(write, tmp_path):
     """As ProxEmo's: the state among other things, one of them an object of a class of PyTorch's."""
-    state = OrderedDict((f"module.{name}", Tensor.of(array)) for name, array in arrays().items())
+    state = state_of((f"module.{name}", Tensor.of(array)) for name, array in arrays().items())
     state["module.bn.num_batches_tracked"] = Tensor.of(np.array(7, np.int64))
     optimizer = {
         "state": {0: {"exp_avg": Tensor.of(np.ones(3, np.float32))}},
@@ -152,6 +159,14 @@ def test_a_checkpoint_of_a_training_script(write, tmp_path):
     for name, array in arrays().items():
         np.testing.assert_array_equal(found[name], array)
         assert found[name].dtype == array.dtype
+
+
+def test_the_bare_state_of_a_module(write, tmp_path):
+    write(tmp_path / "m.pth", state_of((name, Tensor.of(array)) for name, array in arrays().items()))
+    found = read_weights(tmp_path / "m.pth")
+    assert list(found) == list(arrays())
+    for name, array in arrays().items():
+        np.testing.assert_array_equal(found[name], array)
 
 
 def test_views_of_one_storage(write, tmp_path):
@@ -284,12 +299,13 @@ def trained(capsys, *arguments, code=0):
 
 @pytest.fixture(scope="module")
 def checkpoint(reference):
-    return {name: Tensor.of(a) for name, a in np.load(reference / "vs_gcnn" / "weights.npz").items()}
+    weights = np.load(reference / "vs_gcnn" / "weights.npz")
+    return state_of((name, Tensor.of(a)) for name, a in weights.items())
 
 
 @pytest.mark.realdata
 def test_a_checkpoint_becomes_a_model_that_keeps_its_class_order(write, checkpoint, here, capsys):
-    write(here / "proxemo.pth.tar", {"model_state_dict": OrderedDict(checkpoint)})
+    write(here / "proxemo.pth.tar", {"model_state_dict": checkpoint})
     out = trained(capsys, "--model", "vs_gcnn", "--weights", "proxemo.pth.tar", "--epochs", "0")
     assert "classes angry, happy, sad, neutral" in out
     bundle = bundles.load(here / "saved_models" / "vs_gcnn.h5")

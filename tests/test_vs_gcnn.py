@@ -1,6 +1,7 @@
 """VS-GCNN and its images: against the published checkpoint, against NumPy, and what is reported of views."""
 
 import json
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from gait import embedding, skeleton
 from gait.errors import GaitmoodError
 from gait.models import vs_gcnn
 from gait.models.published import load_published, published_model
-from gait.predict import answer_clips
+from gait.predict import answer_clips, answer_walks
 from gait.predictions import Predictions, pooled
 from gait.preprocess import JointPreprocess
 from gait.views import ViewAnswers
@@ -280,11 +281,73 @@ def bundle():
 
 def test_answers_of_clips_hold_the_views(bundle):
     answers = answer_clips(bundle, drawn(3, 7, V, 9), batch=3)
-    assert answers.view.shape == (3, 4)
-    assert answers.emotion_by_view.shape == (3, 4, 3)
-    np.testing.assert_allclose(answers.view.sum(axis=1), 1, atol=1e-6)
-    combined = np.einsum("nv,nvk->nk", answers.view, answers.emotion_by_view)
-    np.testing.assert_allclose(answers.probabilities, combined, atol=1e-6)
+    assert answers.by_view.shape == (3, 4, 3)
+    np.testing.assert_allclose(answers.by_view.sum(axis=(1, 2)), 1, atol=1e-6)
+    np.testing.assert_allclose(answers.probabilities, answers.by_view.sum(axis=1), atol=1e-6)
+
+
+class SoftmaxOfLogits:
+    """Stands for the network: its answers to logits."""
+
+    def __init__(self):
+        inputs = keras.Input((12,))
+        self._model = keras.Model(inputs, vs_gcnn._answers(inputs, 3))
+
+    def predict_on_batch(self, x):
+        return self._model.predict_on_batch(x)
+
+
+@dataclass(frozen=True)
+class LogitClips:
+    """Preprocessing whose walks are the logits of their clips."""
+
+    input_shape = (12,)
+    missing = False
+
+    def starts(self, walk):
+        return range(len(walk))
+
+    def read(self, walk, start):
+        return walk[start]
+
+    def to_input(self, stored):
+        return stored
+
+
+@pytest.fixture(scope="module")
+def of_logits():
+    record = bundles.Record(architecture="vs_gcnn", classes=CLASSES, preprocess=LogitClips())
+    return bundles.Bundle(None, SoftmaxOfLogits(), record)
+
+
+@pytest.mark.parametrize("temperature", [0.25, 1.0, 3.0])
+def test_a_walk_is_the_sum_over_its_views_whatever_the_temperature_and_the_clips(of_logits, temperature):
+    tempered = replace(of_logits, record=replace(of_logits.record, temperature=temperature))
+    walks = [4 * drawn(clips, 12, seed=clips) for clips in (1, 2, 5)]
+    found = answer_walks(tempered, walks)
+    views = ViewAnswers.of_table(embedding.VIEWS, found.by_view)
+    combined = np.einsum("nv,nvk->nk", views.shares, views.probabilities)
+    np.testing.assert_allclose(found.probabilities, combined, atol=1e-6)
+    np.testing.assert_allclose(views.shares.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(views.probabilities.sum(axis=2), 1, atol=1e-6)
+    # By hand: the temperature of the classes, which no label changes by; from where a class is seen stays.
+    joint = softmax(walks[0]).reshape(3, 4).astype(np.float64)
+    powers = joint.sum(axis=1) ** (1 / temperature)
+    wanted = joint / joint.sum(axis=1, keepdims=True) * (powers / powers.sum())[:, None]
+    np.testing.assert_allclose(found.by_view[0], wanted.T, atol=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [0.25, 1.0, 4.0])
+def test_a_view_that_is_out_of_the_question_has_an_answer_too(of_logits, temperature):
+    """Its share is 0 in float32; so is one of the classes, in every view."""
+    logits = np.zeros((3, 4), np.float32)
+    logits[:, 1], logits[2], logits[1, 0] = 200, -200, 1
+    tempered = replace(of_logits, record=replace(of_logits.record, temperature=temperature))
+    found = answer_walks(tempered, [logits.reshape(1, 12)])
+    views = ViewAnswers.of_table(embedding.VIEWS, found.by_view)
+    np.testing.assert_allclose(views.shares[0], [0, 1, 0, 0], atol=1e-9)
+    odds = views.probabilities[0, 0, 1] / views.probabilities[0, 0, 0]
+    assert odds == pytest.approx(np.e, rel=1e-5)
 
 
 def predictions(names=("a.mp4", "b.mp4"), affect=None):

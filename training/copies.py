@@ -14,7 +14,7 @@ from gait.errors import GaitmoodError, LeakError
 from gait.fingerprint.taking import Taken, take_prints
 from gait.formats import KeypointOptions
 from gait.labels import Collection, Sample, find_samples
-from gait.leaks import Leak, Traced, find_leaks, reasons
+from gait.leaks import Leak, Traced, find_leaks, limits, reasons
 from gait.options import plain
 from gait.preprocess import KINDS, Walk
 from gait.preprocess.poses import pose_settings_of
@@ -147,7 +147,10 @@ def check_test_folder(
         Traced(walk.sample.name, walk.content, walk.sample.subject, traces.prints.get(walk.content, b""))
         for walk in walks
     ]
-    leaks = find_leaks(_traced(tested, taken), known)
+    walks_there = _traced(tested, taken)
+    for line in limits(walks_there, known):
+        say(f"  {TEST_FOLDER}/: {line}")
+    leaks = find_leaks(walks_there, known)
     _report(leaks, f"in {TEST_FOLDER}/ will not be new to the model", options.strict)
 
 

@@ -82,17 +82,24 @@ class FoldDone:
     work: int
 
 
-def cross_validate(options: TrainOptions) -> CrossValidated:
+def cross_validate(options: TrainOptions, begun: Path | None = None) -> CrossValidated:
     """Run: gather walks, deal them into folds, fit and predict each fold, pool the predictions.
+
+    Parameters
+    ----------
+    options : TrainOptions
+    begun : path, optional
+        The run to go on with; with ``options.resume`` by default the newest interrupted one that fits.
 
     Raises
     ------
     GaitmoodError
         See :func:`training.walks.gather_walks` and :func:`gait.splits.folds_of`; or a fold failed.
     """
-    folder = None
+    folder = begun
     if options.resume:
-        folder = runs.unfinished_run(options.runs, FOLDS)
+        asked = {"model": options.model_to_resume, "cross_validate": options.cross_validate}
+        folder = folder or runs.unfinished_run(options.runs, FOLDS, **asked)
         options = replace(read_options(TrainOptions, folder / runs.OPTIONS), resume=True, jobs=options.jobs)
         say(f"Resuming {folder} with its options.")
     check_model(options)
@@ -187,8 +194,8 @@ def _run_folds(options: TrainOptions, found: GatheredWalks, dealt: dict[str, Any
             failed = [(o.item.folder, o.error) for o in outcomes if o.error is not None]
     except KeyboardInterrupt:
         raise InterruptedRunError(
-            f"interrupted; finished folds are kept. Go on with: python train.py {runs.how_to_resume(folder)} "
-            f"--cross-validate {options.cross_validate}"
+            f"interrupted; finished folds are kept. Go on with: {runs.PROGRAM} {runs.how_to_resume(folder)} "
+            f"--model {options.model} --cross-validate {options.cross_validate}"
         ) from None
     if failed:
         reasons = "".join(f"\n  {place.relative_to(folder)}: {error}" for place, error in failed)

@@ -102,7 +102,8 @@ class TrainOptions:
     seed: int = 0
     """Same seed, same result."""
     resume: bool = False
-    """Go on with the newest interrupted run, with that run's options."""
+    """Go on with the newest interrupted run (of --model, where given), with that run's options. With several models:
+    with what is missing of their comparison."""
     overwrite: bool = False
     """Replace a model file of the same name instead of giving the new one a number."""
     strict: bool = False
@@ -151,6 +152,11 @@ class TrainOptions:
     def fold_count(self) -> int | None:
         """Folds of cross-validation; None leaves one subject out each time."""
         return None if self.cross_validate in (None, "loso") else int(self.cross_validate)
+
+    @property
+    def model_to_resume(self) -> str | None:
+        """The model whose run goes on; None: any, as the default one is no choice."""
+        return None if self.model == type(self).model else self.model
 
     def _check_cross_validation(self) -> None:
         given = self.cross_validate

@@ -19,8 +19,8 @@ def probe(bundle: Bundle, walks: TrainingWalks) -> dict[str, Any]:
 
     - ``floors``: what answers that need no model say of each walk left out, see :mod:`gait.floors`;
     - ``speed`` and ``view``: of each walk left out;
-    - ``identity``: how often the nearest other training walk, by the model's representation, is of the same
-      subject or emotion, and how often any other one is;
+    - ``identity``: of which walks the nearest other one, by the model's representation, is of the same subject and of
+      the same emotion, how often that is, and how often any other walk is;
     - ``hidden``: for each part that can be hidden, the answer to each walk left out.
     """
     names = [walk.sample.name for walk in walks.held_out]
@@ -35,17 +35,28 @@ def probe(bundle: Bundle, walks: TrainingWalks) -> dict[str, Any]:
     }
 
 
-def _identity(bundle: Bundle, walks: TrainingWalks) -> dict[str, list[float]] | None:
-    """Nearest and by chance, for subject and emotion; None where subjects are not known or walk once only."""
-    samples = [walk.sample for walk in walks.train]
-    subjects = [sample.subject for sample in samples]
-    if None in subjects or len(set(subjects)) in (1, len(subjects)):
-        return None
-    rows = represent(bundle, walks.train)
-    return {
-        "subject": list(shared_with_nearest(rows, subjects)),
-        "emotion": list(shared_with_nearest(rows, [sample.label for sample in samples])),
-    }
+def _identity(bundle: Bundle, walks: TrainingWalks) -> dict[str, Any] | None:
+    """Asked of the walks left out where several people are; else of those of training, whose emotion was learned.
+
+    None where subjects are not known, or walk once only.
+    """
+    for side, part in (("held-out", walks.held_out), ("training", walks.train)):
+        samples = [walk.sample for walk in part]
+        subjects, emotions = [s.subject for s in samples], [s.label for s in samples]
+        if None in subjects or len(set(subjects)) in (0, 1, len(subjects)) or len(set(emotions)) == 1:
+            continue
+        rows = represent(bundle, part)
+        (person, any_person), (emotion, any_emotion) = (
+            shared_with_nearest(rows, of) for of in (subjects, emotions)
+        )
+        hits = zip((s.name for s in samples), person.tolist(), emotion.tolist(), strict=True)
+        return {
+            "of": side,
+            "subject": [float(person.mean()), any_person],
+            "emotion": [float(emotion.mean()), any_emotion],
+            "hits": {name: list(both) for name, *both in hits},
+        }
+    return None
 
 
 def _hidden(bundle: Bundle, walks: TrainingWalks) -> dict[str, dict[str, str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from gait import bundle as bundles
 from gait.backend import start_keras
 from gait.errors import GaitmoodError
@@ -12,14 +14,15 @@ from gait.formats.torch_file import read_weights
 from gait.inputs import describe
 from gait.model_files import free_name
 from gait.models import architecture
+from gait.models.published import published_model, published_parts
 from gait.options import plain
 from gait.preprocess import Walk
 from training.options import TrainOptions
 from training.walks import TrainingWalks, preprocessing_for
 
 
-def check_weights(options: TrainOptions) -> None:
-    """Refuse ``--weights`` that cannot be of use, before any walk is prepared.
+def check_weights(options: TrainOptions) -> dict[str, np.ndarray]:
+    """The arrays of ``--weights``; refuses, before any walk is prepared, those that cannot be of use.
 
     Raises
     ------
@@ -27,17 +30,13 @@ def check_weights(options: TrainOptions) -> None:
         The model takes no published weights, or the file cannot be read; or they shall become a model as they are
         and nobody knows what their outputs stand for.
     """
-    parts = architecture(options.model)
-    if not hasattr(parts, "published_weights"):
-        raise GaitmoodError(
-            f"--weights: no published weights of {options.model} are known; leave --weights out."
-        )
+    parts = published_parts(options.model)
     if options.epochs == 0 and parts.PUBLISHED_CLASSES is None:
         raise GaitmoodError(
             f"--epochs 0: which emotions the published outputs of {options.model} stand for is not known. Start "
             "from the weights and train on walks of your own: leave --epochs 0 out."
         )
-    read_weights(options.weights)
+    return read_weights(options.weights)
 
 
 def in_published_order(options: TrainOptions, walks: TrainingWalks) -> TrainingWalks:
@@ -71,12 +70,17 @@ def in_published_order(options: TrainOptions, walks: TrainingWalks) -> TrainingW
 
 
 def save_as_they_are(options: TrainOptions) -> tuple[Path, str]:
-    """Make a model file of published weights without training: where it is, and the model in a line."""
-    start_keras()
-    from gait.models.published import published_model
+    """Make a model file of published weights without training: where it is, and the model in a line.
 
+    Raises
+    ------
+    GaitmoodError
+        As :func:`check_weights`; or they do not fit the network.
+    """
+    arrays = check_weights(options)
+    start_keras()
     classes, how = architecture(options.model).PUBLISHED_CLASSES, preprocessing_for(options, [])
-    model = published_model(options.model, how.input_shape, len(classes), read_weights(options.weights))
+    model = published_model(options.model, how.input_shape, len(classes), arrays)
     record = bundles.Record(
         architecture=options.model,
         classes=classes,

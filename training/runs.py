@@ -17,8 +17,15 @@ PROGRAM = "python train.py"
 OPTIONS, WALKS, STATE, RESULT = "options.json", "walks.json", "checkpoint/state.json", "result.json"
 
 
-def unfinished_run(runs: Path, begun: str = STATE, program: str = PROGRAM) -> Path:
+def unfinished_run(runs: Path, begun: str = STATE, program: str = PROGRAM, **asked: Any) -> Path:
     """The newest run folder that holds the file ``begun`` and no result; ``program`` makes such runs.
+
+    Parameters
+    ----------
+    runs : path
+    begun, program : str
+    **asked
+        What options of the run must be, such as ``model="svm"``; None: anything.
 
     Raises
     ------
@@ -31,7 +38,29 @@ def unfinished_run(runs: Path, begun: str = STATE, program: str = PROGRAM) -> Pa
     if not found:
         also = " A cross-validation goes on with --cross-validate beside --resume." if begun == STATE else ""
         raise GaitmoodError(f"--resume: no interrupted run in {runs}/. Start one with: {program}.{also}")
-    return max(found, key=lambda folder: ((folder / begun).stat().st_mtime, folder.name))
+    asked = {name: value for name, value in asked.items() if value is not None}
+    fitting = [folder for folder in found if asked.items() <= options_of(folder).items()]
+    if not fitting:
+        wanted, there = (
+            ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in of.items())
+            for of in (asked, {name: options_of(newest(found, begun)).get(name) for name in asked})
+        )
+        raise GaitmoodError(
+            f"--resume: no interrupted run in {runs}/ has {wanted}; the newest there has {there}. Give those to go on "
+            "with it, or leave --resume out to start anew."
+        )
+    return newest(fitting, begun)
+
+
+def newest(folders: Sequence[Path], begun: str) -> Path:
+    """The run folder whose file ``begun`` is the newest."""
+    return max(folders, key=lambda folder: ((folder / begun).stat().st_mtime, folder.name))
+
+
+def options_of(folder: Path) -> dict[str, Any]:
+    """The options that a run was begun with, as JSON values; none where it left none."""
+    path = folder / OPTIONS
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def write_history(folder: Path, history: Mapping[str, Sequence[float]]) -> None:

@@ -66,7 +66,7 @@ def train(options: TrainOptions) -> Result:
     """
     folder = None
     if options.resume:
-        folder = runs.unfinished_run(options.runs)
+        folder = runs.unfinished_run(options.runs, model=options.model_to_resume)
         options = replace(read_options(TrainOptions, folder / runs.OPTIONS), resume=True)
         say(f"Resuming {folder} with its options.")
     check_model(options)
@@ -93,10 +93,16 @@ def check_model(options: TrainOptions) -> None:
     Raises
     ------
     GaitmoodError
-        The model is unknown, learns no soft labels, or does not take the weights to start from.
+        The model is unknown, learns no soft labels, searches its settings anyway, or does not take the weights to
+        start from.
     """
-    if find_entry(options.model).kind == "features" and options.soft_labels:
-        raise GaitmoodError(f"--soft-labels is for networks; {options.model} learns the perceived label.")
+    if find_entry(options.model).kind == "features":
+        if options.soft_labels:
+            raise GaitmoodError(f"--soft-labels is for networks; {options.model} learns the perceived label.")
+        if options.search:
+            raise GaitmoodError(
+                f"--search is for networks; {options.model} always searches its settings. Leave --search out."
+            )
     if options.weights is not None:
         check_weights(options)
 

@@ -106,22 +106,28 @@ def _unit(curve: Curve) -> np.ndarray:
     return curve.rows / lengths[:, None].astype(np.float32)
 
 
-def best_line(one: Curve, other: Curve) -> Line | None:
-    """The line along which two walks are most alike, or None where one of them is too short."""
+def best_lines(one: Curve, other: Curve) -> list[Line]:
+    """The line along which two walks are most alike, and the one among those of unchanged speed, if it is another.
+
+    In less than two seconds a wrong speed may look as good as the right one, which most often is unchanged. None at
+    all where one of them is too short.
+    """
     length = min(STRETCH, int(0.8 * min(len(one), len(other))))
     if length < 2:
+        return []
+    lines = {speed: line for speed in SPEEDS if (line := _line(one, other, float(speed), length)) is not None}
+    best = max(lines, key=lambda speed: lines[speed].score, default=None)
+    return [lines[speed] for speed in dict.fromkeys((best, 1.0)) if speed in lines]
+
+
+def _line(one: Curve, other: Curve, speed: float, length: int) -> Line | None:
+    """The best line of a speed; None where the other walk is too short for it."""
+    places = np.arange(0, len(other) - 1 + 1e-9, speed)
+    if len(places) < length:
         return None
-    best = None
-    for speed in SPEEDS:
-        places = np.arange(0, len(other) - 1 + 1e-9, speed)
-        if len(places) < length:
-            continue
-        scores = _stretches(one, _at(other.rows, places), length)
-        start, other_start = np.unravel_index(int(scores.argmax()), scores.shape)
-        score = float(scores[start, other_start])
-        if best is None or score > best.score:
-            best = Line(score, int(start), float(places[other_start]), float(speed), length)
-    return best
+    scores = _stretches(one, _at(other.rows, places), length)
+    start, other_start = np.unravel_index(int(scores.argmax()), scores.shape)
+    return Line(float(scores[start, other_start]), int(start), float(places[other_start]), speed, length)
 
 
 def _at(rows: np.ndarray, places: np.ndarray) -> np.ndarray:

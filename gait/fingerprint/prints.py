@@ -37,11 +37,14 @@ class Print:
     changes : (T, D) int8
         The rest, ``RATE`` rows a second, in units of ``step``.
     step : float
+    lap : float or None
+        Of joints, the seconds of a lap of a walk that is played over and over.
     """
 
     base: np.ndarray
     changes: np.ndarray
     step: float
+    lap: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -95,9 +98,23 @@ def pack(prints: Prints) -> bytes:
             one.changes.T
         )  # slow curves one by one: half the size
         arrays[f"{kind}_step"] = np.float64(one.step)
+        if one.lap is not None:
+            arrays[f"{kind}_lap"] = np.float64(one.lap)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
+
+
+def kinds_of(packed: bytes) -> set[str]:
+    """The kinds of fingerprints in what :func:`pack` packed; none in no bytes. Errors as of :func:`unpack`."""
+    if not packed:
+        return set()
+    try:
+        with zipfile.ZipFile(io.BytesIO(packed)) as file:
+            names = file.namelist()
+    except zipfile.BadZipFile as error:
+        raise _damaged(error) from error
+    return {name.removesuffix("_base.npy") for name in names if name.endswith("_base.npy")}
 
 
 def unpack(packed: bytes) -> dict[str, Print]:
@@ -119,8 +136,13 @@ def unpack(packed: bytes) -> dict[str, Print]:
                 arrays[f"{kind}_base"].astype(np.float32),
                 np.ascontiguousarray(arrays[f"{kind}_changes"].T),
                 float(arrays[f"{kind}_step"]),
+                float(arrays[f"{kind}_lap"]) if f"{kind}_lap" in arrays else None,
             )
             for kind in kinds
         }
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise GaitmoodError(f"a fingerprint is damaged ({error!r}); train the model again.") from error
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> GaitmoodError:
+    return GaitmoodError(f"a fingerprint is damaged ({error!r}); train the model again.")

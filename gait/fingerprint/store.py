@@ -18,17 +18,17 @@ from gait.pose.sequence import PoseSequence
 from gait.segments import Segment
 from gait.video import VideoReader
 
-VERSION = 1  # raised when the same walk gives another fingerprint
+VERSIONS = {PICTURE: 1, MOTION: 2}  # raised when the same walk gives another fingerprint
 
 
 def picture_key(content: str) -> str:
     """Key of the fingerprint of a video's pictures."""
-    return entry_key("fingerprint", content, {"of": PICTURE, "v": VERSION})
+    return entry_key("fingerprint", content, {"of": PICTURE, "v": VERSIONS[PICTURE]})
 
 
 def motion_key(content: str, poses: Any) -> str:
     """Key of the fingerprint of a walk's joints, which ``poses`` (JSON values) says the making of."""
-    values = {"of": MOTION, "poses": poses, "cleaning": cleaning.VERSION, "v": VERSION}
+    values = {"of": MOTION, "poses": poses, "cleaning": cleaning.VERSION, "v": VERSIONS[MOTION]}
     return entry_key("fingerprint", content, values)
 
 

@@ -60,7 +60,7 @@ def _read_npz(path: Path, options: KeypointOptions) -> KeypointFile:
         sequence = load_npz(path)
         layout = find_layout(sequence.layout)
     except GaitmoodError as error:
-        raise KeypointError(str(error)) from error
+        raise KeypointError(str(error).removeprefix(f"{path}: ")) from error  # who reads names the file
     if sequence.world.shape[1] != len(layout):
         raise KeypointError(
             f"{len(layout)} joints expected for {layout.name}, found {sequence.world.shape[1]}"

@@ -65,6 +65,15 @@ class Inert:
         raise KeypointError(f"the pickle tries to alter {self._name}; it is refused")
 
 
+class _Ordered(dict):
+    """An ordered dictionary, whose attributes are no contents: PyTorch keeps versions of layers in one."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
 class _Dtype:
     """Stands for a numpy.dtype of plain numbers or text."""
 
@@ -164,7 +173,7 @@ def _allowed() -> dict[tuple[str, str], Any]:
     table: dict[tuple[str, str], Callable[..., Any]] = {
         ("numpy", "dtype"): _Dtype,
         ("_codecs", "encode"): _encode,
-        ("collections", "OrderedDict"): dict,
+        ("collections", "OrderedDict"): _Ordered,
         ("__builtin__", "bytes"): _empty_bytes,
         **{(core + ".multiarray", "_reconstruct"): _reconstruct for core in _CORES},
         **{(core + ".multiarray", "scalar"): _scalar for core in _CORES},

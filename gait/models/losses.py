@@ -8,9 +8,8 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("gaitmood")
-class KnownMeanSquaredError(keras.losses.Loss):
-    """Mean squared error over what is known: targets that are NaN are left out.
+class _KnownMean(keras.losses.Loss):
+    """Mean over what is known of how far off it is: targets that are NaN are left out.
 
     A sample of which nothing is known weighs nothing, in its gradient too.
     """
@@ -24,7 +23,27 @@ class KnownMeanSquaredError(keras.losses.Loss):
         off = ops.where(known, ops.where(known, y_true, 0.0) - y_pred, 0.0)
         axes = tuple(range(1, len(y_pred.shape)))
         count = ops.sum(ops.cast(known, y_pred.dtype), axis=axes)
-        return ops.sum(ops.square(off), axis=axes) / ops.maximum(count, 1.0)
+        return ops.sum(self.weigh(off), axis=axes) / ops.maximum(count, 1.0)
+
+    def weigh(self, off: Any) -> Any:
+        """What a difference counts."""
+        raise NotImplementedError
+
+
+@keras.saving.register_keras_serializable("gaitmood")
+class KnownMeanSquaredError(_KnownMean):
+    """Mean squared error over what is known."""
+
+    def weigh(self, off: Any) -> Any:
+        return ops.square(off)
+
+
+@keras.saving.register_keras_serializable("gaitmood")
+class KnownAbsoluteError(_KnownMean):
+    """Mean absolute error over what is known."""
+
+    def weigh(self, off: Any) -> Any:
+        return ops.abs(off)
 
 
 def cross_entropy(soft: bool) -> keras.losses.Loss:

@@ -47,7 +47,7 @@ def build(shape: tuple[int, ...], classes: int, published: bool = False) -> kera
     classes : int
         Number of emotions.
     published : bool
-        Compute what the published code does, without bi-focus attention.
+        Compute what the published code does: velocities of its kind, no bi-focus attention.
 
     Returns
     -------
@@ -56,7 +56,8 @@ def build(shape: tuple[int, ...], classes: int, published: bool = False) -> kera
         either stream; ``affective`` (N, 31 T), the features :data:`gait.features.MDT_GCN_31`, each over its frames.
     """
     joints = keras.Input(shape, name="joints")
-    posture, movement = PostureAndMovement(name="channels")(joints)
+    # In float32 at any precision: differences of near numbers.
+    posture, movement = PostureAndMovement(published, dtype="float32", name="channels")(joints)
     return keras.Model(joints, network(posture, movement, classes, published), name="mdt_gcn")
 
 
@@ -65,7 +66,10 @@ def network(posture: Any, movement: Any, classes: int, published: bool = False) 
     T = posture.shape[1]
     p, m = (_anchored(x, name) for x, name in ((posture, "posture"), (movement, "movement")))
     for number, (filters, stride) in enumerate(BLOCKS, start=1):
-        p, m = (_block(x, filters, stride, f"{s}{number}") for x, s in ((p, "posture"), (m, "movement")))
+        p, m = (
+            _block(x, filters, stride, f"{s}{number}", around_both=number > 1)
+            for x, s in ((p, "posture"), (m, "movement"))
+        )
         if number in CROSSINGS:
             p, m = _crossed(p, m, f"crossing{number}")
     pooled = [
@@ -139,20 +143,39 @@ class PostureAndMovement(layers.Layer):
     """The channels of either stream from what :class:`gait.preprocess.joints.JointPreprocess` makes of a walk.
 
     Posture: position (3). Movement (8): velocity (3), its change from the frame before (3), its direction
-    atan2(v_y, v_x), and the change of that; the first frame's changes are 0. Velocities are the preprocessing's, not
-    differences of positions: what lies between two frames of a clip may be a seam or a gap. The direction's changes
-    keep their jumps of a whole turn, as published.
+    atan2(v_y, v_x), and the change of that; the first frame's changes are 0. The direction's changes keep their jumps
+    of a whole turn, as published.
+
+    Parameters
+    ----------
+    published : bool
+        Velocity is the difference to the next frame, in torso lengths a frame; in the last frame, behind which a clip
+        does not tell, that of the frame before. A seam or a gap between two frames counts as movement. Otherwise it
+        is the preprocessing's, in torso lengths a second, to which it does not; to its change it does.
     """
+
+    def __init__(self, published: bool = False, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.published = published
 
     def call(self, joints: Any) -> tuple[Any, Any]:
         """(N, T, V, C) to (N, T, V, 3) and (N, T, V, 8)."""
-        velocity = joints[..., 3:6]
+        velocity = _steps(joints[..., :3]) if self.published else joints[..., 3:6]
         direction = ops.arctan2(velocity[..., 1:2], velocity[..., :1])
         channels = [velocity, _changes(velocity), direction, _changes(direction)]
         return joints[..., :3], ops.concatenate(channels, axis=-1)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[tuple[int | None, ...], ...]:
         return (*shape[:-1], 3), (*shape[:-1], 8)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "published": self.published}
+
+
+def _steps(x: Any) -> Any:
+    """(N, T, V, C) from each frame to the next; the last step twice."""
+    steps = x[:, 1:] - x[:, :-1]
+    return ops.concatenate([steps, steps[:, -1:]], axis=1)
 
 
 def _changes(x: Any) -> Any:
@@ -171,14 +194,14 @@ def _anchored(x: Any, name: str) -> Any:
     return layers.ReLU(name=f"{name}_anchors_relu")(y)
 
 
-def _block(x: Any, filters: int, stride: int, name: str) -> Any:
-    """Over joints, with a way around; then over frames, with a way around both but in the first block."""
+def _block(x: Any, filters: int, stride: int, name: str, around_both: bool) -> Any:
+    """Over joints, with a way around; then over frames; and, except in the first block, a way around both."""
     y = AdaptiveGraphConvolution(filters, filters // 4, LAYOUT, name=f"{name}_graph")(x)
     y = normalised(y, f"{name}_graph_normalise")
     around = x if x.shape[-1] == filters else temporal_convolution(x, filters, 1, 1, f"{name}_graph_around")
     y = layers.ReLU(name=f"{name}_graph_relu")(layers.Add(name=f"{name}_graph_add")([y, around]))
     y = temporal_convolution(y, filters, KERNEL, stride, f"{name}_temporal")
-    if not name.endswith(("posture1", "movement1")):
+    if around_both:
         same = stride == 1 and x.shape[-1] == filters
         around = x if same else temporal_convolution(x, filters, 1, stride, f"{name}_around")
         y = layers.Add(name=f"{name}_add")([y, around])

@@ -71,6 +71,20 @@ class TorchArrays:
         return [self[f"{name}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")]
 
 
+def published_parts(name: str) -> Any:
+    """A network's file, one that takes published weights.
+
+    Raises
+    ------
+    GaitmoodError
+        It takes none.
+    """
+    parts = architecture(name)
+    if not hasattr(parts, "published_weights"):
+        raise GaitmoodError(f"--weights: no published weights of {name} are known; leave --weights out.")
+    return parts
+
+
 def published_model(name: str, shape: tuple[int, ...], classes: int, arrays: Mapping[str, np.ndarray]) -> Any:
     """The published form of a network, for inputs of ``shape``, with published weights.
 
@@ -79,9 +93,7 @@ def published_model(name: str, shape: tuple[int, ...], classes: int, arrays: Map
     GaitmoodError
         The network takes none, or these are not its weights, or for another number of classes or frames.
     """
-    parts = architecture(name)
-    if not hasattr(parts, "published_weights"):
-        raise GaitmoodError(f"--weights: no published weights of {name} are known; leave --weights out.")
+    parts = published_parts(name)
     differs = "published" in inspect.signature(parts.build).parameters
     model = build_model(name, shape, classes, **({"published": True} if differs else {}))
     load_published(model, parts, arrays)

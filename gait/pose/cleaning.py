@@ -48,7 +48,7 @@ def clean(sequence: PoseSequence) -> PoseSequence:
           labels that most frames carried are kept, and all of them may be the wrong way round;
         - ``swaps``: ``frames`` mended, ``trunk`` and ``legs`` among them, ``share`` of the frames seen;
         - ``gaps``: ``filled``, ``frames``, ``left_open``, ``longest_seconds``, ``limit_seconds``;
-        - ``smoothing``: ``cutoff`` in Hz, None where the rate was too low for it.
+        - ``smoothing``: ``cutoff`` in Hz, None where nothing could be filtered: see :func:`smooth`.
 
     Raises
     ------

@@ -8,6 +8,7 @@ frame's label is a sign: 1 as it is, -1 exchanged.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +23,9 @@ JITTER, ACCELERATION, ROBUST = 0.012, 0.03, 4.0
 LONGEST_STEP = 6.0  # usual time steps; movement says nothing across longer breaks
 STRIDE_RATES = np.arange(0.35, 1.6, 0.025)  # Hz
 CHUNK_SECONDS = 4.0  # within which the cadence is taken as steady
+# Frames, so that memory hardly grows with a walk's length: of so many the rhythms are kept from one pass to the next,
+# and of more than these together (laps of a loop) not all rates are fitted at once.
+KEPT_FRAMES = 1000
 # Error of the rhythm besides the fit's own, and how much each of its joints counts: they err together.
 RHYTHM_ERROR, RHYTHM_COUNTS = 0.02, 0.5
 STEADY_ERROR, STEADY_COUNTS = 0.02, 0.3  # the same of the lateral distance over a few seconds
@@ -131,7 +135,7 @@ class Chain:
         """
         middle = np.stack([lateral.distance, np.zeros_like(lateral.distance)], axis=-1)
         sign, rhythm = sign.copy(), np.zeros(len(place))
-        for rows, rhythms in self._chunks:
+        for rows, rhythms in zip(self._chunks, self._rhythms, strict=True):
             shown = place[rows] * sign[rows, None, None]
             steady = self._steady_odds(rows, rhythms, shown, lateral, passes)
             if steady + odds[rows] @ sign[rows] < 0:
@@ -155,13 +159,21 @@ class Chain:
         return float(np.sum(2 * steady * distance / error) * STEADY_COUNTS)
 
     @cached_property
-    def _chunks(self) -> list[tuple[np.ndarray, _Rhythms]]:
-        """Frames of a few seconds each, and what can be fitted to them; laps of a loop go together."""
+    def _chunks(self) -> list[np.ndarray]:
+        """Frames of a few seconds each; laps of a loop go together."""
         last = float(self._lap_time.max())
         count = max(1, round(last / CHUNK_SECONDS))
         number = np.minimum((self._lap_time / max(last, 1e-9) * count).astype(int), count - 1)
-        chunks = [np.flatnonzero(number == n) for n in range(count)]
-        return [(rows, _Rhythms.at(self._lap_time[rows])) for rows in chunks if len(rows) >= 8]
+        order = np.argsort(number, kind="stable")
+        chunks = np.split(order, np.cumsum(np.bincount(number, minlength=count))[:-1])
+        return [rows for rows in chunks if len(rows) >= 8]
+
+    @cached_property
+    def _rhythms(self) -> list[_Rhythms]:
+        """What can be fitted to each chunk."""
+        until = np.cumsum([len(rows) for rows in self._chunks])
+        times = [self._lap_time[rows] for rows in self._chunks]
+        return [_Rhythms(time, bool(end <= KEPT_FRAMES)) for time, end in zip(times, until, strict=True)]
 
 
 def _cheapest(
@@ -197,20 +209,33 @@ def _trace(best: list[list[float]], came: list[list[list[int]]]) -> np.ndarray:
     return 1 - 2 * np.array(course[::-1])
 
 
-@dataclass(frozen=True)
 class _Rhythms:
-    """First and third harmonics (R, S, 4) of ``STRIDE_RATES`` at some times, and what fits them (R, 4, S) to values."""
+    """First and third harmonics (R, S, 4) of stride rates at some times, and what fits them (R, 4, S) to values.
 
-    waves: np.ndarray
-    solver: np.ndarray
+    Iterating gives them for all ``STRIDE_RATES``, or for as many at a time as memory allows.
 
-    @staticmethod
-    def at(time: np.ndarray) -> _Rhythms:
-        """For frames at some times (S,) in seconds."""
-        turn = 2 * np.pi * STRIDE_RATES[:, None] * time
-        waves = np.stack([wave(k * turn) for k in (1, 3) for wave in (np.cos, np.sin)], axis=-1)
-        transposed = waves.transpose(0, 2, 1)
-        return _Rhythms(waves, np.linalg.solve(transposed @ waves + 0.5 * np.eye(4), transposed))
+    Parameters
+    ----------
+    time : (S,) float array
+        Seconds.
+    kept : bool
+        Make them once, not each time anew.
+    """
+
+    def __init__(self, time: np.ndarray, kept: bool):
+        self._time = time
+        self._kept = list(self._make()) if kept else None
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return iter(self._kept) if self._kept is not None else self._make()
+
+    def _make(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        at_once = max(1, len(STRIDE_RATES) * KEPT_FRAMES // max(len(self._time), KEPT_FRAMES))
+        for first in range(0, len(STRIDE_RATES), at_once):
+            turn = 2 * np.pi * STRIDE_RATES[first : first + at_once, None] * self._time
+            waves = np.stack([wave(k * turn) for k in (1, 3) for wave in (np.cos, np.sin)], axis=-1)
+            transposed = waves.transpose(0, 2, 1)
+            yield waves, np.linalg.solve(transposed @ waves + 0.5 * np.eye(4), transposed)
 
 
 def _swinging(rhythms: _Rhythms, shown: np.ndarray, middle: np.ndarray, passes: int) -> np.ndarray:
@@ -231,9 +256,17 @@ def _fit_rhythm(
     other sign are taken so; the error grows with the number of turns, without which a slightly wrong rate and a
     turn in the middle would fit as well.
     """
+    fits = (_fit_rates(waves, solver, shown, middle, passes) for waves, solver in rhythms)
+    return min(fits, key=lambda fit: fit[0])
+
+
+def _fit_rates(
+    waves: np.ndarray, solver: np.ndarray, shown: np.ndarray, middle: np.ndarray, passes: int
+) -> tuple[float, np.ndarray]:
+    """:func:`_fit_rhythm` of some rates."""
     sign = np.ones((1, len(shown), 1))
     for _ in range(passes):
-        fit = rhythms.waves @ (rhythms.solver @ (sign * shown - middle))
+        fit = waves @ (solver @ (sign * shown - middle))
         sign = np.where(np.sum(shown * (fit + middle), axis=-1, keepdims=True) < 0, -1, 1)
     turns = np.count_nonzero(np.diff(sign[..., 0]), axis=-1)
     error = np.sum((sign * shown - middle - fit) ** 2, axis=(1, 2)) * (1 + TURN_COST * turns)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from gait.models.losses import KnownAbsoluteError
 from gait.pose.heat_maps import draw_heat_maps
 from gait.pose.posenet_file import LAYOUT, SIDE
 from gait.skeleton import find_layout
@@ -110,20 +111,6 @@ class PlaceCrossEntropy(keras.losses.Loss):
         logs = y_pred - ops.logsumexp(y_pred, axis=(1, 2), keepdims=True)
         known = ops.sum(y_true, axis=(1, 2, 3))
         return -ops.sum(y_true * logs, axis=(1, 2, 3)) / ops.maximum(known, 1.0)
-
-
-@keras.saving.register_keras_serializable("gaitmood")
-class KnownAbsoluteError(keras.losses.Loss):
-    """Mean absolute error over what is known: targets that are NaN are left out."""
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Targets and predictions (N, V) to a loss (N,)."""
-        y_pred = ops.convert_to_tensor(y_pred)
-        y_true = ops.cast(y_true, y_pred.dtype)
-        known = ops.logical_not(ops.isnan(y_true))
-        off = ops.where(known, ops.where(known, y_true, 0.0) - y_pred, 0.0)
-        count = ops.sum(ops.cast(known, y_pred.dtype), axis=1)
-        return ops.sum(ops.abs(off), axis=1) / ops.maximum(count, 1.0)
 
 
 def losses() -> dict[str, Any]:

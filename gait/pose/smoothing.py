@@ -18,6 +18,7 @@ _ORDER = 2
 # filtfilt reflects three times the filter's length at each end; shorter stretches are left as they are.
 _LEAST_FRAMES = 3 * (_ORDER + 1) + 1
 MOST_OF_RATE = 0.4  # of the frame rate: what a filter with this cutoff can still be told from none
+_AT_ONCE = 100_000  # numbers that are filtered together: the filter makes several copies
 _EVEN = 0.01  # share by which time steps may differ and still be taken as even
 
 
@@ -35,7 +36,9 @@ def smooth(sequence: PoseSequence, seams: tuple[int, ...] = (), cutoff: float = 
     seams : tuple of int
         Frames before which a loop jumps back.
     cutoff : float
-        Hz. Walks of less than two and a half times as many frames a second are returned as they are.
+        Hz. Walks of less than two and a half times as many frames a second are returned as they are, and so is
+        a walk of which no stretch can be filtered: each is shorter than ten frames, or its steps are so uneven
+        that it has less than twice as many frames a second over all of it.
     """
     if len(sequence) < 2 or cutoff >= MOST_OF_RATE * sequence.rate:
         return sequence
@@ -46,6 +49,8 @@ def smooth(sequence: PoseSequence, seams: tuple[int, ...] = (), cutoff: float = 
         for name, array in arrays.items()
         if array is not None
     }
+    if all(np.array_equal(array, arrays[name], equal_nan=True) for name, array in filtered.items()):
+        return sequence
     return replace(sequence, **filtered)
 
 
@@ -58,7 +63,9 @@ def _smooth(array: np.ndarray, time: np.ndarray, laps: np.ndarray, cutoff: float
         columns = np.flatnonzero(which.ravel() == number)
         for rows in _stretches(pattern, laps):
             if len(rows) >= _LEAST_FRAMES:
-                result[np.ix_(rows, columns)] = _low_pass(flat[np.ix_(rows, columns)], time[rows], cutoff)
+                parts = min(len(columns), 1 + len(rows) * len(columns) // _AT_ONCE)
+                for some in np.array_split(columns, parts):
+                    result[np.ix_(rows, some)] = _low_pass(flat[np.ix_(rows, some)], time[rows], cutoff)
     return result.reshape(array.shape).astype(array.dtype)
 
 
@@ -70,8 +77,10 @@ def _stretches(known: np.ndarray, laps: np.ndarray) -> list[np.ndarray]:
 
 
 def _low_pass(values: np.ndarray, time: np.ndarray, cutoff: float) -> np.ndarray:
-    """(N, D) filtered along the first axis."""
+    """(N, D) filtered along the first axis; as they are where the cutoff lies beyond half of their own rate."""
     step = (time[-1] - time[0]) / (len(time) - 1)
+    if cutoff * step >= 0.5:  # Nyquist: there is no such filter, however close together most frames are
+        return values
     b, a = _filter(cutoff, float(step))
     if np.ptp(np.diff(time)) <= _EVEN * step:
         return filtfilt(b, a, values, axis=0)

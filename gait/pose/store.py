@@ -7,6 +7,7 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -89,6 +90,8 @@ def load_npz(path: Path | str) -> PoseSequence:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        if "facts" not in arrays:
+            raise GaitmoodError(_other_kind(path, arrays))
         facts = json.loads(str(arrays.pop("facts")))
         found = facts.pop("gaitmood_pose")
     except DAMAGED as error:
@@ -110,6 +113,16 @@ def load_npz(path: Path | str) -> PoseSequence:
     except (ValueError, IndexError) as error:
         raise GaitmoodError(f"{path}: {error}.") from error
     return sequence
+
+
+def _other_kind(path: Path | str, arrays: Collection[str]) -> str:
+    held = ", ".join(sorted(arrays)) or "nothing"
+    text = (
+        f"{path}: a keypoint file of this project (.npz), with 'facts', was expected; this one holds {held}."
+    )
+    if {"joint_names", "camera_rotation"} <= set(arrays):
+        return f"{text} These are the true joints that python -m synthesis writes beside a video: name the video."
+    return f"{text} Another program wrote it, or a version from before such files: write it anew from its source."
 
 
 def _numbers(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -88,7 +89,7 @@ class LandmarkClipPreprocess(ClipPreprocess):
             Frames written.
         """
         body, mask = _of_body(sequence)
-        mesh = FaceMesh(load_face_mesh()) if self.landmarks == "face" else None
+        mesh = _face_mesh(load_face_mesh()) if self.landmarks == "face" else None
         count = 0
         for row, small, picture in chosen:
             entry.append("frames", clips.letterbox(small, self.size)[None])
@@ -113,6 +114,12 @@ class LandmarkClipPreprocess(ClipPreprocess):
         """Stored clips (N,) to a model's inputs (N,), records of float32; frames as in :class:`ClipPreprocess`."""
         points = {name: stored[name].astype(np.float32) for name in ("landmarks", "mask")}
         return records({"frames": super().to_input(stored["frames"]), **points})
+
+
+@lru_cache(maxsize=1)
+def _face_mesh(content: bytes) -> FaceMesh:
+    """The network, built once and not for every window of a running video; its file holds ``content``."""
+    return FaceMesh(content)
 
 
 def _of_body(sequence: PoseSequence | None) -> tuple[np.ndarray, np.ndarray]:

@@ -133,8 +133,11 @@ class WholeWalk:
         Of this one walk, as test.py makes them.
     reason : str or None
         Why there is no prediction, as test.py says it.
+    doubt : str or None
+        Why a prediction that is there is not to be relied on.
     """
 
     number: int | None
     predictions: Predictions | None = None
     reason: str | None = None
+    doubt: str | None = None

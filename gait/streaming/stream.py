@@ -27,6 +27,7 @@ from gait.preprocess.poses import check_length
 from gait.preprocess.windows import MemoryEntry, make_walk, needs_poses, sees_frames, store_seen
 from gait.sources import Reader, Source
 from gait.streaming.abstaining import Reason
+from gait.streaming.doubting import Doubts
 from gait.streaming.frame_window import FrameWindow
 from gait.streaming.judging import Averager, judge
 from gait.streaming.looking import look
@@ -105,6 +106,7 @@ class Stream:
         self._bundle, self._how = bundle, bundle.record.preprocess
         self._watcher, self._settings, self._whole = watcher, settings, whole
         self._averager = Averager(bundle.record.classes, settings.smoothing, settings.unsure_below)
+        self._doubts = Doubts(settings.unsure_below, self._how.window_seconds)
         self._frames: FrameWindow | None = None
         self._stack = ExitStack()
         self._due = self._shown_from = 0.0
@@ -168,6 +170,7 @@ class Stream:
                 windows.append(finding)
             else:
                 verdicts[number] = self._averager.take(number, Verdict(reason=finding))
+                self._doubts.hear(number, verdicts[number])
         self._verdicts = verdicts
         if windows:
             self._pending = self._pool.submit(judge, self._bundle, windows, self._settings.people)
@@ -185,6 +188,7 @@ class Stream:
         for window, verdict in self._pending.result():
             if window.number in self._verdicts:
                 self._verdicts[window.number] = self._averager.take(window.number, verdict)
+                self._doubts.hear(window.number, self._verdicts[window.number])
         self._pending = None
 
     def poses(self) -> PoseSequence | None:
@@ -207,6 +211,8 @@ class Stream:
         VideoError
             There was no frame.
         """
+        if self._pending is not None:  # asked for just before the end: it was not shown, but it counts
+            self._collect()
         if self._frames is not None:
             poses = self._watcher.sequences(1)[0] if needs_poses(self._how) else None
             return [self._decide(None, lambda: self._frames.walk(source, poses))]
@@ -228,4 +234,5 @@ class Stream:
             walk = prepare()
         except VideoError as error:
             return WholeWalk(number, reason=str(error))
-        return WholeWalk(number, predict_walks(self._bundle, [walk]))
+        said = predict_walks(self._bundle, [walk])
+        return WholeWalk(number, said, doubt=self._doubts.about(number, said))
