@@ -9,6 +9,9 @@ is.
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -114,7 +117,7 @@ class Stream:
         self._verdicts: dict[int | None, Verdict] = {}
 
     def __enter__(self) -> Stream:
-        self._pool = self._stack.enter_context(ThreadPoolExecutor(1, "answers"))
+        self._pool = self._stack.enter_context(ThreadPoolExecutor(1, "answers", _give_way))
         if self.fit is not None:
             self._frames = self._stack.enter_context(FrameWindow(self._how, keep=self._whole))
         # The first call compiles: not while frames are waiting.
@@ -236,3 +239,9 @@ class Stream:
             return WholeWalk(number, reason=str(error))
         said = predict_walks(self._bundle, [walk])
         return WholeWalk(number, said, doubt=self._doubts.about(number, said))
+
+
+def _give_way() -> None:
+    """Let frames go before this thread, whose answer has time. Elsewhere threads have no priority of their own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
