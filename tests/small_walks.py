@@ -77,6 +77,19 @@ SMALL = (
 )
 
 
+class AsTheyAre:
+    """A preprocessing whose walks are arrays of a model's inputs, one a clip."""
+
+    def starts(self, walk):
+        return range(len(walk))
+
+    def read(self, walk, start):
+        return walk[start]
+
+    def to_input(self, stored):
+        return stored
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a script left behind: its exit code and what it printed."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from small_walks import AsTheyAre
 
 from gait import bundle as bundles
 from gait.errors import GaitmoodError
@@ -155,19 +156,6 @@ def test_what_is_loaded_answers_as_what_was_saved_and_keeps_the_class_order(name
     assert loaded.record.preprocess == SHAPES[name]
     np.testing.assert_allclose(predict_clips(loaded, x), predict_clips(bundle, x), atol=1e-6)
     assert np.ptp(predict_clips(loaded, x), axis=0).max() > 1e-7
-
-
-class AsTheyAre:
-    """A preprocessing whose walks are arrays of a model's inputs, one a clip."""
-
-    def starts(self, walk):
-        return range(len(walk))
-
-    def read(self, walk, start):
-        return walk[start]
-
-    def to_input(self, stored):
-        return stored
 
 
 @every_model

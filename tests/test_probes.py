@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from keypoint_walks import write_npz_walks
-from small_walks import in_process
+from small_walks import AsTheyAre, in_process
 from videofiles import map_here
 
 from evaluation import compare as script
@@ -81,27 +81,13 @@ def test_half_a_picture_stands_still():
 # --- Representation ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Plain:
-    """Preprocessing whose walks are lists of vectors."""
-
-    def starts(self, walk):
-        return range(len(walk))
-
-    def read(self, walk, start):
-        return walk[start]
-
-    def to_input(self, stored):
-        return stored
-
-
 def test_the_representation_is_what_enters_the_last_layer():
     inputs = keras.Input((3,))
     hidden = keras.layers.Dense(4, activation="relu", name="h")(inputs)
     logits = keras.layers.Dense(2, name="logits")(hidden)
     model = keras.Model(inputs, {"emotion": keras.layers.Softmax(name="emotion")(logits)})
     walk = [np.array([1.0, 2, 3], np.float32), np.array([-1.0, 0, 2], np.float32)]
-    record = Record(architecture="", classes=("a", "b"), preprocess=Plain())
+    record = Record(architecture="", classes=("a", "b"), preprocess=AsTheyAre())
     (found,) = represent(Bundle(None, model, record), [walk])
     kernel, bias = model.get_layer("h").get_weights()
     np.testing.assert_allclose(found, np.maximum(np.stack(walk) @ kernel + bias, 0).mean(axis=0), rtol=1e-5)

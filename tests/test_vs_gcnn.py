@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 import pytest
+from small_walks import AsTheyAre
 
 from evaluation.report import make_report
 from evaluation.report_files import write_report
@@ -298,20 +299,11 @@ class SoftmaxOfLogits:
 
 
 @dataclass(frozen=True)
-class LogitClips:
-    """Preprocessing whose walks are the logits of their clips."""
+class LogitClips(AsTheyAre):
+    """Walks are the logits of their clips."""
 
     input_shape = (12,)
     missing = False
-
-    def starts(self, walk):
-        return range(len(walk))
-
-    def read(self, walk, start):
-        return walk[start]
-
-    def to_input(self, stored):
-        return stored
 
 
 @pytest.fixture(scope="module")
