@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evaluation.columns import count, printable
+from evaluation.columns import count, printable, some
 from gait.fingerprint.laps import lap_of
 from gait.fingerprint.prints import unpack
 from gait.leaks import Leak, Traced, not_compared
@@ -40,6 +41,7 @@ class Side:
     left_out: tuple[tuple[str, str], ...] = ()
     hint: str = ""
 
+    @cached_property
     def laps(self) -> dict[str, float]:
         """Seconds of a lap of each walk that is one stretch played over and over, by name."""
         laps = {walk.name: lap_of(unpack(walk.prints)) for walk in self.walks}
@@ -63,6 +65,7 @@ class Audit:
         """One or two."""
         return (self.known,) if self.walks is None else (self.known, self.walks)
 
+    @cached_property
     def unseen(self) -> list[list[str]]:
         """Names of the walks of each side that could not be compared by pictures or joints."""
         other = self.known if self.walks is None else self.walks
@@ -72,7 +75,7 @@ class Audit:
     @property
     def is_clean(self) -> bool:
         """Whether all walks were compared, and nothing was found."""
-        return not (self.leaks or any(self.unseen()) or any(side.left_out for side in self.sides))
+        return not (self.leaks or any(self.unseen) or any(side.left_out for side in self.sides))
 
     def text(self) -> str:
         """The findings as plain text, each pair in a row."""
@@ -82,7 +85,7 @@ class Audit:
 
     def _verdict(self) -> list[str]:
         where, other = ("A", "another one of A") if self.walks is None else ("B", "one of A")
-        unseen = self.unseen()
+        unseen = self.unseen
         missing = [len(names) + len(side.left_out) for names, side in zip(unseen, self.sides, strict=True)]
         doubt = " and ".join(
             f"{count(number, 'walk')} of {letter}"
@@ -106,8 +109,8 @@ class Audit:
         return [heading, *(f"  {printable(leak.walk)}: {printable(leak.why())}" for leak in self.leaks)]
 
     def _notes(self) -> Iterator[str]:
-        for letter, side, unseen in zip("AB", self.sides, self.unseen(), strict=False):
-            if laps := side.laps():
+        for letter, side, unseen in zip("AB", self.sides, self.unseen, strict=False):
+            if laps := side.laps:
                 yield (
                     f"{letter}: a few steps played over and over, of which every part is a copy of another "
                     f"({len(laps)}): {_some(list(laps))}"
@@ -134,12 +137,12 @@ class Audit:
             letter: {
                 "name": side.name,
                 "walks": len(side.walks),
-                "laps": side.laps(),
+                "laps": side.laps,
                 "not_compared": unseen,
                 "subjects_unknown": side.nobody(),
                 "left_out": [{"walk": name, "reason": reason} for name, reason in side.left_out],
             }
-            for letter, side, unseen in zip(("a", "b"), self.sides, self.unseen(), strict=False)
+            for letter, side, unseen in zip(("a", "b"), self.sides, self.unseen, strict=False)
         }
         return {"schema": SCHEMA, **sides, "pairs": pairs}
 
@@ -149,10 +152,7 @@ class Audit:
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = len(names) - _LISTED
-    shown = ", ".join(printable(name) for name in names[:_LISTED])
-    return shown if more <= 0 else f"{shown} and {more} more; --json FILE lists them all"
+    return some(names, _LISTED) + ("; --json FILE lists them all" if len(names) > _LISTED else "")
 
 
 def _described(side: Side) -> str:

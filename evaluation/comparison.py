@@ -12,16 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.columns import count, percent, printable
+from evaluation.columns import WIDTH, count, percent, printable
 from evaluation.figures import comparison_figure, png
 from evaluation.finished import Finished
 from evaluation.scoring import FEW_GROUPS
 from gait import metrics
 from gait.errors import GaitmoodError
-from gait.predictions import Predictions, write_beside
+from gait.predictions import write_beside
 
 FILES = ("comparison.txt", "comparison.md", "comparison.csv", "comparison.png")
-WIDTH = 110
 SIGNIFICANT = 0.05
 _LEAKS_LISTED = 10
 
@@ -162,9 +161,8 @@ def compare(runs: Sequence[Finished]) -> Comparison:
     leaks = {name: why for run in runs for name, why in run.leaks.items() if name in shared}
     names = [name for name in shared if name not in leaks]
     first = runs[0].predictions
-    of_walk = dict(zip(first.names, zip(first.labels, first.subjects, strict=True), strict=True))
-    labels = np.array([first.classes.index(of_walk[name][0]) for name in names], dtype=int)
-    groups = [of_walk[name][1] or name for name in names]
+    labels, _ = runs[0].classes(names, runs[0].answers)
+    groups = runs[0].groups(names)
     if len(set(groups)) < 2:
         raise GaitmoodError(
             f"walks of two people or more were expected to compare {len(runs)} models on; found {len(names)} walks "
@@ -172,7 +170,7 @@ def compare(runs: Sequence[Finished]) -> Comparison:
             "out (python -m evaluation.audit FOLDER names them) and run the cross-validations again."
         )
     majority, share = metrics.majority_accuracy(labels, len(first.classes))
-    rows = _rows(runs, labels, [_answers(run.predictions, names) for run in runs], groups, majority)
+    rows = _rows(runs, labels, [run.classes(names, run.answers)[1] for run in runs], groups, majority)
     notes += _leak_notes([row.run for row in rows], leaks, shared)
     return Comparison(rows, len(names), len(set(groups)), (first.classes[majority], share), notes)
 
@@ -245,16 +243,11 @@ def _leak_notes(runs: Sequence[Finished], leaks: Mapping[str, str], shared: Sequ
     scores = []
     for run in runs:
         said = dict(zip(run.predictions.names, run.predictions.labels, strict=True))
-        own = dict(zip(run.predictions.names, run.predictions.predicted, strict=True))
+        own = run.answers
         right = np.mean([own[name] == said[name] for name in shared])
         scores.append(f"{run.model} {percent(float(right))}")
     with_them = f"The table is without them. With them, too high: {', '.join(scores)}."
     return (*lines, *textwrap.wrap(with_them, WIDTH))
-
-
-def _answers(predictions: Predictions, names: Sequence[str]) -> np.ndarray:
-    answer = dict(zip(predictions.names, predictions.probabilities.argmax(axis=1), strict=True))
-    return np.array([answer[name] for name in names])
 
 
 def _scores(labels: np.ndarray, answers: np.ndarray, groups: Sequence[str]) -> list[tuple[float, ...]]:

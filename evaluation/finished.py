@@ -37,6 +37,22 @@ class Finished:
         return tuple(name for name in self.predictions.names if name not in self.leaks)
 
     @property
+    def answers(self) -> dict[str, str]:
+        """The class that each walk was given, by name."""
+        return dict(zip(self.predictions.names, self.predictions.predicted, strict=True))
+
+    def groups(self, names: Sequence[str]) -> list[str]:
+        """What is resampled together of some walks: subjects, videos where these are unknown."""
+        subjects = dict(zip(self.predictions.names, self.predictions.subjects, strict=True))
+        return [subjects[name] or name for name in names]
+
+    def classes(self, names: Sequence[str], said: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:
+        """True and answered classes of some walks, (N,) int each; ``said`` holds the answers by name."""
+        p = self.predictions
+        true = dict(zip(p.names, p.labels, strict=True))
+        return tuple(np.array([p.classes.index(of[name]) for name in names], int) for of in (true, said))
+
+    @property
     def parameters(self) -> float:
         """Mean over the folds."""
         return float(np.mean([fold["parameters"] for fold in self.folds]))

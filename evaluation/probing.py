@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.columns import percent, with_interval
+from evaluation.columns import percent, some, with_interval
 from evaluation.finished import Finished
 from gait import metrics
 from gait.floors import SPEED
@@ -19,6 +19,7 @@ from gait.models import MODELS
 
 _FEW_WALKS = 5
 _THIRDS = 3
+_LISTED = 6
 _NOT_NOTED = "this run did not note it; cross-validate again"
 
 
@@ -65,7 +66,7 @@ def _told(run: Finished, folds: Sequence[Mapping[str, Any]]) -> tuple[str, str, 
         for name, hits in fold["hits"].items()
         if name in kept
     ]
-    groups = _groups(run, [name for name, *_ in rows])
+    groups = run.groups([name for name, *_ in rows])
     hits, chances = np.array([row[1:3] for row in rows], bool), np.array([row[3:] for row in rows])
     words = [
         f"{_share(hits[:, i], groups)}, by chance {percent(float(chances[:, i].mean()))}" for i in range(2)
@@ -120,10 +121,10 @@ def _speed_of(run: Finished) -> str:
     unknown = [name for name in run.names if name not in set(names)]
     of = f"{len(names)} walks" if not unknown else f"{len(names)} of {len(run.names)} walks"
     floor = {name: said[name] for said in _floors(run, SPEED) for name in said}
-    parts = [_matched(run, names, speed, _own(run))]
+    parts = [_matched(run, names, speed, run.answers)]
     if set(names) <= set(floor):
         parts.append("speed alone " + _matched(run, names, speed, floor))
-    missing = f"; not known of {_listed(unknown)}" if unknown else ""
+    missing = f"; not known of {some(unknown, _LISTED)}" if unknown else ""
     return f" ({of}, {_SPEEDS.get(_kind(run), 'by speed')}): {'; '.join(parts)}{missing}"
 
 
@@ -138,11 +139,11 @@ def _floors(run: Finished, floor: str) -> list[dict[str, str]]:
 
 
 def _matched(run: Finished, names: Sequence[str], speed: Mapping[str, float], said: Mapping[str, str]) -> str:
-    labels, answers = _classes(run, names, said)
+    labels, answers = run.classes(names, said)
     values = np.array([speed[name] for name in names])
     third = np.searchsorted(np.quantile(values, [1 / 3, 2 / 3]), values)
     cell = _THIRDS * labels + third
-    ends = metrics.interval(cell, answers, _groups(run, names), _recall_over_thirds)
+    ends = metrics.interval(cell, answers, run.groups(names), _recall_over_thirds)
     as_they_are = percent(metrics.balanced_accuracy(labels, answers))
     return f"{with_interval(_recall_over_thirds(cell, answers), ends)} [{as_they_are}]"
 
@@ -173,7 +174,7 @@ def view_lines(runs: Sequence[Finished]) -> list[str]:
         for facing in sorted({v for v in view.values() if v}):
             names = [n for n in run.names if view.get(n) == facing]
             if len(names) >= _FEW_WALKS:
-                parts.append(f"{facing} {_accuracy(run, names, _own(run))} of {len(names)}")
+                parts.append(f"{facing} {_accuracy(run, names, run.answers)} of {len(names)}")
         unknown = "not known: only models of joints note the view" if _probed(run, "view") else _NOT_NOTED
         lines.append(f"  {run.model}: {'; '.join(parts) or unknown}")
     return lines
@@ -189,7 +190,7 @@ def occlusion_lines(runs: Sequence[Finished]) -> list[str]:
         for fold in run.folds:
             for part, said in fold.get("hidden", {}).items():
                 hidden.setdefault(part, {}).update(said)
-        own = _own(run)
+        own = run.answers
         whole = f" ({_accuracy(run, run.names, own)})" if hidden else f": {_NOT_NOTED}"
         lines.append(f"  {run.model}{whole}")
         lines += [f"    without {part}: {_without(run, own, said)}" for part, said in hidden.items()]
@@ -198,8 +199,8 @@ def occlusion_lines(runs: Sequence[Finished]) -> list[str]:
 
 def _without(run: Finished, own: Mapping[str, str], said: Mapping[str, str]) -> str:
     names = run.names
-    (labels, hidden), (_, whole) = _classes(run, names, said), _classes(run, names, own)
-    found, low, high = metrics.paired_difference(labels, hidden, whole, _groups(run, names))
+    (labels, hidden), (_, whole) = run.classes(names, said), run.classes(names, own)
+    found, low, high = metrics.paired_difference(labels, hidden, whole, run.groups(names))
     points = f"{100 * found:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
     return f"{_accuracy(run, names, said)}, {points}, {np.mean(hidden != whole):.0%} change"
 
@@ -208,8 +209,8 @@ def _without(run: Finished, own: Mapping[str, str], said: Mapping[str, str]) -> 
 
 
 def _accuracy(run: Finished, names: Sequence[str], said: Mapping[str, str]) -> str:
-    labels, answers = _classes(run, names, said)
-    ends = metrics.interval(labels, answers, _groups(run, names))
+    labels, answers = run.classes(names, said)
+    ends = metrics.interval(labels, answers, run.groups(names))
     return with_interval(metrics.accuracy(labels, answers), ends)
 
 
@@ -225,27 +226,6 @@ def _probed(run: Finished, what: str) -> bool:
 
 def _noted(run: Finished, what: str) -> dict[str, Any]:
     return {name: value for fold in run.folds for name, value in (fold.get(what) or {}).items()}
-
-
-def _own(run: Finished) -> dict[str, str]:
-    return dict(zip(run.predictions.names, run.predictions.predicted, strict=True))
-
-
-def _groups(run: Finished, names: Sequence[str]) -> list[str]:
-    subjects = dict(zip(run.predictions.names, run.predictions.subjects, strict=True))
-    return [subjects[name] or name for name in names]
-
-
-def _classes(run: Finished, names: Sequence[str], said: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:
-    """True and answered classes of some walks, (N,) int each."""
-    p = run.predictions
-    true = dict(zip(p.names, p.labels, strict=True))
-    return tuple(np.array([p.classes.index(of[name]) for name in names]) for of in (true, said))
-
-
-def _listed(names: Sequence[str], most: int = 6) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 PROBES: dict[str, Callable[[Sequence[Finished]], list[str]]] = {

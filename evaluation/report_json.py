@@ -29,7 +29,7 @@ def report_json(report: Report) -> dict:
         "remarks": list(report.remarks),
         "leaks": [n for n, leak in zip(report.predictions.names, report.leaked, strict=True) if leak],
         "leak_reasons": reasons(report.leaks),
-        "too_good": report.summary and (too_good(report, report.without_leaks or report.summary) or None),
+        "too_good": report.summary and (too_good(report, report.counted) or None),
         "scores": _summary_to_json(report.summary, report.predictions.classes),
         "scores_without_leaks": _summary_to_json(report.without_leaks, report.predictions.classes),
         "scores_on_stable_labels": _summary_to_json(report.stable, report.predictions.classes),

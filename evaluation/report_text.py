@@ -276,10 +276,8 @@ def human_facts(report: Report) -> list[str]:
 
 def verdict_lines(report: Report, s: Summary) -> list[str]:
     """Say in words whether the test shows anything, on the walks that did not leak."""
-    if any(report.leaked):
-        if report.without_leaks is None:
-            return ["Every labelled walk was in training: this says nothing about new walks."]
-        s = report.without_leaks
+    if any(report.leaked) and report.without_leaks is None:
+        return ["Every labelled walk was in training: this says nothing about new walks."]
     constant = f"always answering '{printable(s.strongest.answer)}' ({percent(s.strongest.accuracy)})"
     text = {
         "better": f"The model does better than {constant}, by the interval of the difference.",
